@@ -86,3 +86,5 @@ LSP = Skeleton(
     }
     | {"Head": ((("neck",), ("head top",)),)},
 )
+
+SKELETONS = {"lsp": LSP}

@@ -1,0 +1,182 @@
+"""The command line: one verb a stage. Both engines call the same verbs."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from posetables.errors import InputError
+from posetables.progress import say
+from posetables.recipe import SCALES, Recipes
+from posetables.stages.artifacts import Artifact, Artifacts, make
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; 0 done, 2 something given was wrong (one line says what)."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(Artifacts(Recipes(), options.scale), options)
+    except InputError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _refuse(f"{error.filename or 'results'}: no space left on the disk; make room and run again")
+        raise
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="posetables", description="Regenerate results of pose papers, stage by stage.")
+    verbs = top.add_subparsers(metavar="VERB", required=True)
+
+    def verb(run: Callable[[Artifacts, argparse.Namespace], None], subject: str, *more: str) -> None:
+        added = verbs.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        added.add_argument(subject)
+        added.add_argument("--scale", default="paper", help=f"one of {', '.join(SCALES)} (default: paper)")
+        if "seed" in more:
+            added.add_argument("--seed", type=int, default=0)
+        if "protocol" in more:
+            added.add_argument("--protocol", help="how it is tested (default: the first of its setup)")
+        if "stage" in more:
+            added.add_argument("--stage", help="stage of its training (default: the last)")
+            added.add_argument("--workers", type=int, help="loader processes (default: 0 on a CPU, 8 on a GPU)")
+        added.set_defaults(run=run)
+
+    verb(fetch, "dataset")
+    verb(prepare, "dataset")
+    verb(train, "experiment", "seed", "stage")
+    verb(predict, "experiment", "seed", "protocol")
+    verb(score, "experiment", "seed", "protocol")
+    verb(measure, "experiment")
+    verb(tabulate, "item")
+    verb(show, "item")
+    return top
+
+
+# The heavy part of each stage is imported by its verb, so that no other verb waits for it.
+
+
+def fetch(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Bring a data set here, verified; at mini scale, make it."""
+    from posetables.stages import fetch as stage
+
+    artifact = artifacts.fetch(options.dataset)
+    recipes, scale = artifacts.recipes, artifacts.scale
+    source = recipes.source(options.dataset)
+    splits = recipes.splits(options.dataset, scale)
+    if "reader" in artifact.recipe and source.reader is not None:
+        reader = source.reader
+        _make(artifact, lambda _, outputs: stage.synthesise(reader, splits, outputs))
+    else:
+        others = [Artifacts(recipes, other).raw / options.dataset for other in SCALES if other not in (scale, "mini")]
+        pins = recipes.pins(options.dataset)
+        _make(artifact, lambda _, outputs: stage.fetch(source, pins, splits, outputs, others))
+
+
+def prepare(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Make a data set's annotation table and crop store."""
+    from posetables.stages import prepare as stage
+
+    recipe = artifacts.recipes.preparation(options.dataset, artifacts.scale)
+    _make(
+        artifacts.prepare(options.dataset),
+        lambda inputs, outputs: stage.prepare(recipe, inputs["raw"]["files"], outputs),
+    )
+
+
+def train(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Train one stage of an experiment, from its last checkpoint if it was interrupted."""
+    recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
+    name = options.stage or recipe.final_stage
+    chosen = _pick(recipe.stages, name, "stage", recipe.name)
+    artifact = artifacts.train(options.experiment, name, options.seed)
+
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        from posetables.stages import train as stage
+
+        checkpoints = artifacts.checkpoints(artifact)
+        return stage.train(recipe, chosen, options.seed, inputs, outputs, checkpoints, options.workers)
+
+    _make(artifact, run)
+
+
+def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Test a trained experiment by one protocol."""
+    recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
+    name = options.protocol or next(iter(recipe.protocols))
+    protocol = _pick(recipe.protocols, name, "protocol", recipe.name)
+
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        from posetables.stages import predict as stage
+
+        return stage.predict(recipe, protocol, inputs, outputs)
+
+    _make(artifacts.predict(options.experiment, name, options.seed), run)
+
+
+def score(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Score an experiment's predictions."""
+    from posetables.stages import score as stage
+
+    recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
+    name = options.protocol or next(iter(recipe.protocols))
+    _pick(recipe.protocols, name, "protocol", recipe.name)
+    _make(
+        artifacts.score(options.experiment, name, options.seed),
+        lambda inputs, outputs: stage.score(recipe, inputs, outputs),
+    )
+
+
+def measure(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Count an experiment's parameters and time one inference."""
+    recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
+
+    def run(_: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        from posetables.stages import measure as stage
+
+        return stage.measure(recipe, outputs)
+
+    _make(artifacts.measure(options.experiment), run)
+
+
+def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Render a table and its cell records."""
+    from posetables.stages import tabulate as stage
+
+    table = artifacts.recipes.table(options.item)
+    published = artifacts.recipes.published(table)
+    _make(
+        artifacts.table(options.item),
+        lambda inputs, outputs: stage.tabulate(table, artifacts.scale, published, inputs, outputs),
+    )
+
+
+def show(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Print a finished table."""
+    from posetables.stages import show as stage
+
+    stage.show(artifacts.recipes.table(options.item), artifacts.scale, artifacts.table(options.item))
+
+
+def _make(artifact: Artifact, stage: Callable[..., Mapping[str, Any]]) -> None:
+    if not make(artifact, stage):
+        say(f"{artifact.manifest}: up to date")
+
+
+def _pick(entries: Mapping[str, Any], name: str, what: str, owner: str) -> Any:
+    if name not in entries:
+        raise InputError(f"{owner}: no {what} {name!r}; one of: {', '.join(entries)}")
+    return entries[name]
+
+
+def _refuse(message: str) -> int:
+    print(f"posetables: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

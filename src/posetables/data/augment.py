@@ -1,0 +1,67 @@
+"""Augmentation and cropping of a whole batch at once, on the device that trains: one affine map a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from posetables.data.random import generator
+
+if TYPE_CHECKING:
+    from posetables.recipe import Augment
+
+PIXELS = {
+    "centred": ((0.5, 0.5, 0.5), (1.0, 1.0, 1.0)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+"""Mean and deviation that are taken from RGB in [0, 1]; what lies outside of a crop becomes 0, the mean colour."""
+
+
+def draw(recipe: Augment, seed: int, epoch: int, people: int) -> np.ndarray:
+    """(people, 2, 3) one augmentation a person and epoch: x-axis and y-axis of a turned, scaled box, and the flip.
+
+    The first two columns map box coordinates of the person to those of the network's input; the last column is
+    (flipped, 0). HCRN IV-A: rotation and scale uniform in their ranges, horizontal mirror.
+    """
+    uniform = generator(seed, "augment", epoch).random((people, 3))
+    angle = np.deg2rad(recipe.rotation) * (2 * uniform[:, 0] - 1)
+    low, high = recipe.scale
+    scale = low + (high - low) * uniform[:, 1]
+    flipped = uniform[:, 2] < recipe.flip
+    mirror = np.where(flipped, -1.0, 1.0)
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    rows = [np.stack([cos * mirror, -sin, flipped], 1), np.stack([sin * mirror, cos, 0 * cos], 1)]
+    return np.stack(rows, 1).astype(np.float32)
+
+
+class Sampler:
+    """Cuts the network's input out of stored crops; keeps its buffer, since allocation costs more than the arithmetic."""
+
+    def __init__(self, pixels: str, device: torch.device) -> None:
+        mean, deviation = (torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in PIXELS[pixels])
+        self.mean, self.factor = mean, 1 / deviation
+        self.buffer = torch.empty(0, device=device)
+
+    def __call__(self, crops: Tensor, density: Tensor, to_input: Tensor, size: tuple[int, int]) -> Tensor:
+        """Images (B, 3, h, w) from crops (B, 3, S, S) uint8.
+
+        density: (B,) stored pixels along a box; to_input: (B, 2, 2) box coordinates of the person -> of the input.
+        """
+        if self.buffer.shape != crops.shape:
+            self.buffer = torch.empty(crops.shape, device=self.mean.device)
+        stored = self.buffer.copy_(crops).sub_(self.mean).mul_(self.factor)
+        to_store = torch.linalg.inv(to_input) * (density / crops.shape[-1])[:, None, None]
+        theta = F.pad(to_store, (0, 1))  # both boxes and stored crops are centred: no shift
+        grid = F.affine_grid(theta, [len(crops), 3, *size], align_corners=False)
+        return F.grid_sample(stored, grid, align_corners=False)
+
+
+def move_joints(joints: Tensor, to_input: Tensor, flipped: Tensor, flip: Sequence[int], size: int) -> Tensor:
+    """Joints (B, J, 2) in pixels of the input, from box coordinates; a flipped person's left and right change names."""
+    mirrored = torch.where(flipped[:, None, None], joints[:, list(flip)], joints)
+    return (torch.einsum("bxy,bjy->bjx", to_input, mirrored) + 0.5) * size - 0.5

@@ -1,0 +1,161 @@
+"""Flesh and clothes of a figure, by which left can be told from right as on real people: by looks, never by a mark.
+
+The face and the chest differ from the hair and the back; whatever is worn on a right limb is warm and plain, on a left
+limb cool and hooped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from posetables.data.synthetic_figure import Figure
+from posetables.data.synthetic_painting import Array, Capsule, Floats, Texture
+
+GIRTHS: Mapping[str, float] = {
+    "head top": 0.056, "jaw": 0.044, "neck": 0.030, "chest": 0.060, "waist": 0.054,
+    "shoulder": 0.036, "elbow": 0.027, "wrist": 0.020, "fingers": 0.019,
+    "hip": 0.052, "knee": 0.036, "ankle": 0.023, "toes": 0.018,
+}  # fmt: skip
+"""Radii of the body as fractions of stature."""
+
+BAND = 0.75
+"""Where wrist bands and the tops of ankle socks begin on a bare forearm or shin, as a fraction of its length."""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What one person looks like; colours are BGR (3,) in 0..255."""
+
+    skin: Floats
+    hair: Floats
+    shirt: Floats
+    emblem: Floats
+    shorts: Floats
+    sides: Mapping[str, Floats]
+    long_sleeves: bool
+    long_trousers: bool
+    girth: float
+
+
+def sample_kit(rng: np.random.Generator) -> Kit:
+    """Any shirt, but warm colours on right limbs and cool ones on left limbs."""
+    return Kit(
+        skin=_colour(rng, (4, 14), (60, 150), (110, 240)),
+        hair=_colour(rng, (5, 22), (60, 200), (15, 120)),
+        shirt=_colour(rng, (0, 180), (30, 200), (60, 230)),
+        emblem=_colour(rng, (0, 180), (0, 60), (190, 250)),
+        shorts=_colour(rng, (0, 180), (20, 150), (30, 110)),
+        sides={
+            "right": _colour(rng, (0, 28), (150, 255), (150, 250)),
+            "left": _colour(rng, (90, 128), (150, 255), (110, 230)),
+        },
+        long_sleeves=bool(rng.random() < 0.5),
+        long_trousers=bool(rng.random() < 0.5),
+        girth=rng.uniform(0.9, 1.15),
+    )
+
+
+def dress(figure: Figure, stature: float, kit: Kit) -> Iterator[Capsule]:
+    """The capsules of a figure given in pixels, `stature` pixels tall."""
+    yield from _trunk(figure, stature * kit.girth, kit)
+    yield from _head(figure, stature, kit)
+    for side in ("right", "left"):
+        yield from _arm(figure, side, stature * kit.girth, kit)
+        yield from _leg(figure, side, stature * kit.girth, kit)
+
+
+def _trunk(figure: Figure, unit: float, kit: Kit) -> Iterator[Capsule]:
+    at = figure.points
+    shirt = _shirt(kit, figure.frames["chest"], at["neck"], unit)
+    spine = at["pelvis"] - at["neck"]
+    shoulders, hips = (np.stack([at[f"{side} {joint}"] for side in ("right", "left")]) for joint in ("shoulder", "hip"))
+    yield _part(shoulders, "shoulder", "shoulder", unit, shirt)
+    yield _part(hips, "hip", "hip", unit, _plain(kit.shorts))
+    for shoulder, hip in zip(shoulders, hips, strict=True):
+        rib = at["neck"] + 0.6 * (shoulder - at["neck"]) + 0.2 * spine
+        yield _part((rib, hip), "chest", "waist", unit, shirt)
+
+
+def _head(figure: Figure, unit: float, kit: Kit) -> Iterator[Capsule]:
+    top, neck = figure.points["head top"], figure.points["neck"]
+    forward = figure.frames["head"][:, 2]
+    crown = top + (neck - top) * unit * GIRTHS["head top"] / np.linalg.norm(neck - top)
+    jaw = crown + 0.3 * (neck - top) + 0.012 * unit * forward
+    yield _part((neck, jaw), "neck", "neck", unit, _plain(0.88 * kit.skin))
+    yield _part((crown, jaw), "head top", "jaw", unit, _face(kit, figure.frames["head"], (crown + jaw) / 2, unit))
+
+
+def _arm(figure: Figure, side: str, unit: float, kit: Kit) -> Iterator[Capsule]:
+    worn = kit.sides[side]
+    sleeve = _banded(worn, kit.skin, 0.0, 1.0 if kit.long_sleeves else 0.6, side)
+    cuff = _banded(worn, kit.skin, 0.0 if kit.long_sleeves else BAND, 1.0, side)
+    ends = [figure.points[f"{side} {joint}"] for joint in ("shoulder", "elbow", "wrist", "fingers")]
+    yield _part(ends[0:2], "shoulder", "elbow", unit, sleeve)
+    yield _part(ends[1:3], "elbow", "wrist", unit, cuff)
+    yield _part(ends[2:4], "wrist", "fingers", unit, _plain(kit.skin))
+
+
+def _leg(figure: Figure, side: str, unit: float, kit: Kit) -> Iterator[Capsule]:
+    worn = kit.sides[side]
+    trouser = _banded(worn, kit.skin, 0.0, 1.0 if kit.long_trousers else 0.6, side)
+    sock = _banded(worn, kit.skin, 0.0 if kit.long_trousers else BAND, 1.0, side)
+    ends = [figure.points[f"{side} {joint}"] for joint in ("hip", "knee", "ankle", "toes")]
+    yield _part(ends[0:2], "hip", "knee", unit, trouser)
+    yield _part(ends[1:3], "knee", "ankle", unit, sock)
+    yield _part(ends[2:4], "ankle", "toes", unit, _plain(0.45 * worn))
+
+
+def _part(ends: Array | tuple[Array, Array] | list[Array], first: str, last: str, unit: float, texture: Texture) -> Capsule:
+    return Capsule(ends[0], ends[1], (unit * GIRTHS[first], unit * GIRTHS[last]), texture)
+
+
+def _plain(colour: Floats) -> Texture:
+    return lambda along, surface: np.broadcast_to(colour, surface.shape)
+
+
+def _banded(worn: Floats, skin: Floats, start: float, end: float, side: str) -> Texture:
+    """Cloth from `start` to `end` along the limb and skin elsewhere; hooped on a left limb."""
+
+    def texture(along: Floats, surface: Floats) -> Floats:
+        hoop = (side == "left") & (along * 8 % 2 < 0.8)
+        cloth = np.where(hoop[:, None], 0.35 * worn + 0.65 * 255, worn)
+        return np.where(((along >= start) & (along <= end))[:, None], cloth, skin)
+
+    return texture
+
+
+def _shirt(kit: Kit, chest: Array, neck: Array, unit: float) -> Texture:
+    """A shirt with a light panel and a sash on the chest, a dark back with a number's two strokes."""
+
+    def texture(along: Floats, surface: Floats) -> Floats:
+        left, down, forward = ((surface - neck.astype(np.float32)) @ (chest / unit).astype(np.float32)).T
+        panel = (np.abs(left) < 0.05) & (down > 0.05) & (down < 0.2)
+        strokes = (np.abs(np.abs(left) - 0.028) < 0.013) & (down > 0.05) & (down < 0.16)
+        collar = (np.abs(left) + down < 0.055) & (forward > 0)
+        front = np.where(panel[:, None], kit.emblem, kit.shirt)
+        back = np.where(strokes[:, None], kit.emblem, 0.55 * kit.shirt)
+        return np.where(collar[:, None], kit.skin, np.where((forward > 0)[:, None], front, back))
+
+    return texture
+
+
+def _face(kit: Kit, head: Array, centre: Array, unit: float) -> Texture:
+    def texture(along: Floats, surface: Floats) -> Floats:
+        left, down, forward = ((surface - centre.astype(np.float32)) @ (head / unit).astype(np.float32)).T
+        hair = (forward < 0.012 - 0.4 * down) | (down < -0.048)
+        eyes = np.hypot(np.abs(left) - 0.022, down + 0.008) < 0.010
+        mouth = (np.abs(left) < 0.018) & (np.abs(down - 0.042) < 0.006)
+        skin = np.where((eyes | mouth)[:, None], 0.25 * kit.skin, kit.skin)
+        return np.where(hair[:, None], kit.hair, skin)
+
+    return texture
+
+
+def _colour(rng: np.random.Generator, *hsv: tuple[int, int]) -> Floats:
+    """A colour (3,) BGR between two corners of OpenCV's HSV space, where hue runs to 180."""
+    pixel = np.array([[[rng.integers(*channel) for channel in hsv]]], np.uint8)
+    return cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0].astype(np.float32)

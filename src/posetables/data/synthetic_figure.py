@@ -1,0 +1,141 @@
+"""An articulated figure: bones of human length, joints that bend as far as human joints do.
+
+Lengths are fractions of stature. Axes are (right in the image, down, towards the viewer); a figure that stands upright
+and faces the viewer has its own left, down and forward along them, so that no rotation is needed to see its face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posetables.data.skeletons import LSP
+
+Array = NDArray[np.float64]
+
+LEFT, DOWN, FORWARD = np.eye(3)
+
+BONES: Mapping[str, float] = MappingProxyType(
+    {
+        "upper arm": 0.186,
+        "forearm": 0.146,
+        "hand": 0.075,
+        "thigh": 0.245,
+        "shin": 0.246,
+        "foot": 0.110,
+        "spine": 0.315,
+        "head": 0.155,
+        "shoulder": 0.110,
+        "hip": 0.058,
+    }
+)
+"""Lengths of bones as fractions of stature: Drillis and Contini 1966, as in Winter, *Biomechanics*, Fig. 4.1.
+
+There the limbs are joint to joint; "spine" ends at the neck, "head" at the top of the head, "shoulder" and "hip" are half
+the distances between the centres of rotation. A hand is half curled, a foot is measured from the ankle forwards.
+"""
+
+LIMITS: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {
+        "spine flexion": (-20, 5, 65),
+        "spine bend": (-25, 0, 25),
+        "spine twist": (-35, 0, 35),
+        "neck flexion": (-35, 0, 45),
+        "neck bend": (-25, 0, 25),
+        "neck twist": (-55, 0, 55),
+        "shoulder flexion": (-50, 20, 175),
+        "shoulder abduction": (8, 20, 150),
+        "shoulder rotation": (-60, 0, 45),
+        "elbow flexion": (0, 20, 145),
+        "hip flexion": (-25, 5, 105),
+        "hip abduction": (-2, 8, 55),
+        "hip rotation": (-35, -5, 20),
+        "knee flexion": (0, 5, 135),
+    }
+)
+"""Range of every joint in degrees: (least, most usual, greatest)."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Named points (3,) of a body and the frames (3, 3) of its rigid parts, whose columns are its left, down, forward."""
+
+    points: Mapping[str, Array]
+    frames: Mapping[str, Array]
+
+    @property
+    def joints(self) -> Array:
+        """The joints of LSP, (14, 3), in the unit of the points; the third column grows towards the viewer."""
+        return np.stack([self.points[joint] for joint in LSP.joints])
+
+    def placed(self, scale: float, offset: Array) -> Figure:
+        """The same body `scale` times as large and then moved by `offset` (3,)."""
+        return Figure({name: scale * point + offset for name, point in self.points.items()}, self.frames)
+
+
+def sample_figure(rng: np.random.Generator) -> Figure:
+    """A body of stature about 1 with its pelvis at the origin, in a sports-like pose seen from any side."""
+    bones = {bone: length * rng.uniform(0.93, 1.07) for bone, length in BONES.items()}
+    pelvis = _view(rng)
+    chest = pelvis @ _bent(rng, "spine")
+    head = chest @ _bent(rng, "neck")
+    points = {"pelvis": np.zeros(3), "neck": -bones["spine"] * chest @ DOWN}
+    points["head top"] = points["neck"] - bones["head"] * head @ DOWN
+    for side, out in (("right", -LEFT), ("left", LEFT)):
+        limbs = _arm(rng, bones, chest, points["neck"], out) | _leg(rng, bones, pelvis, out)
+        points |= {f"{side} {name}": point for name, point in limbs.items()}
+    return Figure(points, {"pelvis": pelvis, "chest": chest, "head": head})
+
+
+def turn(start: Array, towards: Array, degrees: float) -> Array:
+    """The rotation (3, 3) that takes the unit vector `start` towards the unit vector `towards`, orthogonal to it.
+
+    Naming both vectors keeps a bend the same bend on both sides of the body and in axes of either handedness.
+    """
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    plane = np.outer(start, start) + np.outer(towards, towards)
+    return np.eye(3) + (cos - 1) * plane + sin * (np.outer(towards, start) - np.outer(start, towards))
+
+
+def _view(rng: np.random.Generator) -> Array:
+    """Frame of the pelvis. Two in three people face us and one in thirty is upside down, as in LSP."""
+    yaw = rng.choice([0, 180, 90, -90], p=[0.54, 0.24, 0.11, 0.11]) + rng.normal(0, 25)
+    roll = rng.choice([0, 180, 90, -90], p=[0.88, 0.04, 0.04, 0.04]) + rng.normal(0, 14)
+    pitch = rng.normal(0, 12)
+    return turn(LEFT, DOWN, roll) @ turn(DOWN, FORWARD, pitch) @ turn(FORWARD, LEFT, yaw)
+
+
+def _bent(rng: np.random.Generator, part: str) -> Array:
+    flexion, bend, twist = (_angle(rng, f"{part} {motion}") for motion in ("flexion", "bend", "twist"))
+    return turn(-DOWN, FORWARD, flexion) @ turn(DOWN, LEFT, bend) @ turn(FORWARD, LEFT, twist)
+
+
+def _arm(rng: np.random.Generator, bones: Mapping[str, float], chest: Array, neck: Array, out: Array) -> dict[str, Array]:
+    upper = chest @ _swung(rng, "shoulder", out)
+    fore = upper @ turn(DOWN, FORWARD, _angle(rng, "elbow flexion"))
+    shoulder = neck + chest @ (bones["shoulder"] * out + 0.027 * DOWN)
+    elbow = shoulder + bones["upper arm"] * upper @ DOWN
+    wrist = elbow + bones["forearm"] * fore @ DOWN
+    return {"shoulder": shoulder, "elbow": elbow, "wrist": wrist, "fingers": wrist + bones["hand"] * fore @ DOWN}
+
+
+def _leg(rng: np.random.Generator, bones: Mapping[str, float], pelvis: Array, out: Array) -> dict[str, Array]:
+    upper = pelvis @ _swung(rng, "hip", out)
+    lower = upper @ turn(DOWN, -FORWARD, _angle(rng, "knee flexion"))
+    hip = pelvis @ (bones["hip"] * out)
+    knee = hip + bones["thigh"] * upper @ DOWN
+    ankle = knee + bones["shin"] * lower @ DOWN
+    return {"hip": hip, "knee": knee, "ankle": ankle, "toes": ankle + bones["foot"] * lower @ (FORWARD + 0.3 * DOWN)}
+
+
+def _swung(rng: np.random.Generator, joint: str, out: Array) -> Array:
+    flexion, abduction, rotation = (_angle(rng, f"{joint} {motion}") for motion in ("flexion", "abduction", "rotation"))
+    return turn(DOWN, FORWARD, flexion) @ turn(DOWN, out, abduction) @ turn(FORWARD, -out, rotation)
+
+
+def _angle(rng: np.random.Generator, motion: str) -> float:
+    return float(rng.triangular(*LIMITS[motion]))

@@ -1,0 +1,35 @@
+"""The one place that chooses a device and makes its arithmetic repeatable."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from posetables.recipe import Compute
+
+
+def choose(compute: Compute) -> torch.device:
+    """The GPU where there is one, with deterministic kernels and the recipe's number of threads."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.set_num_threads(compute.threads)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def precision(compute: Compute, device: torch.device) -> AbstractContextManager[object]:
+    """Autocast to bfloat16 where the recipe says so, else nothing."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=compute.precision == "bfloat16")
+
+
+def name(device: torch.device) -> str:
+    """What a time was measured on."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name()
+    with open("/proc/cpuinfo") as file:
+        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return f"{models[0] if models else 'CPU'}, {torch.get_num_threads()} threads"

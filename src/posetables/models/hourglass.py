@@ -1,0 +1,100 @@
+"""The stacked hourglass network (Newell et al. 2016; sizes of the released hg.lua)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from posetables.models.layers import check_sides, map_predictor
+
+
+class Residual(nn.Module):
+    """Pre-activation bottleneck: (B, inputs, h, w) -> (B, outputs, h, w), inner width outputs / 2.
+
+    The shortcut is a bare 1x1 convolution, and only where the widths differ.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        half = outputs // 2
+        self.body = nn.Sequential(
+            nn.BatchNorm2d(inputs), nn.ReLU(True), nn.Conv2d(inputs, half, 1),
+            nn.BatchNorm2d(half), nn.ReLU(True), nn.Conv2d(half, half, 3, padding=1),
+            nn.BatchNorm2d(half), nn.ReLU(True), nn.Conv2d(half, outputs, 1),
+        )  # fmt: skip
+        self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.shortcut(x) + self.body(x)
+        return x
+
+
+class Hourglass(nn.Module):
+    """Down `depth` times by 2 and up again, with a residual unit on every way: (B, c, h, w) -> (B, c, h, w)."""
+
+    def __init__(self, depth: int, features: int) -> None:
+        super().__init__()
+        self.skip = Residual(features, features)
+        self.down = nn.Sequential(nn.MaxPool2d(2), Residual(features, features))
+        self.inner = Hourglass(depth - 1, features) if depth > 1 else Residual(features, features)
+        self.up = Residual(features, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        high: Tensor = self.skip(x)
+        low = self.up(self.inner(self.down(x)))
+        return high + F.interpolate(low, scale_factor=2.0, mode="nearest")
+
+
+def stem(features: int) -> nn.Sequential:
+    """Images (B, 3, H, W) -> (B, features, H/4, W/4)."""
+    quarter, half = features // 4, features // 2
+    return nn.Sequential(
+        nn.Conv2d(3, quarter, 7, stride=2, padding=3), nn.BatchNorm2d(quarter), nn.ReLU(True),
+        Residual(quarter, half), nn.MaxPool2d(2), Residual(half, half), Residual(half, features),
+    )  # fmt: skip
+
+
+class StackedHourglass(nn.Module):
+    """Stacks of hourglasses, each fed the features and maps of the one before.
+
+    With the predictor of the last stack, 8 stacks of 256 features and 16 maps have 25,434,112 parameters, as in
+    Newell's Lua code. Pytorch-pose has 160,512 more at any number of stacks (3,586,960, 6,730,912 and 25,594,624 at
+    1, 2 and 8), because the second residual unit of its stem widens to 256 already. Convolutions keep PyTorch's
+    default initialisation, which is Torch's; batch normalisation makes it harmless at any width.
+    """
+
+    multiple = 64
+    """Sides of the image must be multiples of this: the stem divides by 4, an hourglass by 16."""
+
+    def __init__(self, maps: int, *, stacks: int = 8, features: int = 256) -> None:
+        super().__init__()
+        self.channels = features
+        self.stem = stem(features)
+        self.stacks = nn.ModuleList(_stack(features) for _ in range(stacks))
+        self.predictors = nn.ModuleList(map_predictor(features, maps) for _ in range(stacks - 1))
+        self.feature_returns = nn.ModuleList(nn.Conv2d(features, features, 1) for _ in range(stacks - 1))
+        self.map_returns = nn.ModuleList(nn.Conv2d(maps, features, 1) for _ in range(stacks - 1))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Images (B, 3, H, W) -> features of the last stack (B, channels, H/4, W/4), maps of the stacks before it.
+
+        The maps are pre-activation (B, maps, H/4, W/4) under the names stack1, stack2, ... Raises InputError unless
+        H and W are multiples of 64.
+        """
+        check_sides(images, self.multiple)
+        x, predicted = self.stem(images), {}
+        features = self.stacks[0](x)
+        for number, (predict, return_features, return_maps, stack) in enumerate(
+            zip(self.predictors, self.feature_returns, self.map_returns, self.stacks[1:], strict=True), start=1
+        ):
+            maps = predicted[f"stack{number}"] = predict(features)
+            x = x + return_features(features) + return_maps(maps)
+            features = stack(x)
+        return features, predicted
+
+
+def _stack(features: int) -> nn.Sequential:
+    return nn.Sequential(
+        Hourglass(4, features), Residual(features, features),
+        nn.Conv2d(features, features, 1), nn.BatchNorm2d(features), nn.ReLU(True),
+    )  # fmt: skip

@@ -1,0 +1,269 @@
+"""The DAG: every artifact of the project, where it lies, what it is made of, and the identity that follows.
+
+An artifact is made aside and renamed into place, its manifest last: killed at any moment, a stage leaves nothing that
+looks finished. Whoever comes second to an artifact that is being made waits for the first.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from posetables.provenance import identity, manifest
+from posetables.recipe import Params, Recipes, ScaleName
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """One node of the DAG."""
+
+    stage: str
+    """Verb of the command line that makes it."""
+    recipe: Mapping[str, Any]
+    """The part of the recipe that the stage reads, as plain values."""
+    modules: tuple[str, ...]
+    """Modules of the package that the stage runs; what they import follows from them."""
+    outputs: Mapping[str, Path]
+    manifest: Path
+    inputs: Mapping[str, Artifact] = field(default_factory=dict)
+
+    @cached_property
+    def identity(self) -> str:
+        inputs = {name: artifact.identity for name, artifact in self.inputs.items()}
+        return identity.identity(self.stage, self.recipe, self.modules, inputs)
+
+    @property
+    def files(self) -> list[str]:
+        """Every file that the stage leaves behind, its manifest included."""
+        return [str(path) for path in (*self.outputs.values(), self.manifest)]
+
+
+Stage = Callable[[Mapping[str, Mapping[str, Path]], Mapping[str, Path]], Mapping[str, Any]]
+"""(paths of each input's outputs, paths to write) -> facts for the manifest."""
+
+
+def make(artifact: Artifact, stage: Stage) -> bool:
+    """Run `stage` unless the artifact is there and whole; True if it ran. Inputs are verified before they are read."""
+    with _alone(artifact):
+        if _is_current(artifact):
+            return False
+        inputs = {name: manifest.verify(each.manifest, each.outputs) for name, each in artifact.inputs.items()}
+        start = manifest.now()
+        artifact.manifest.unlink(missing_ok=True)
+        aside = artifact.manifest.parent / f".{artifact.manifest.name}.aside"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        try:
+            made = {name: aside / path.name for name, path in artifact.outputs.items()}
+            facts = stage({name: each.outputs for name, each in artifact.inputs.items()}, made)
+            hashes = {name: manifest.hash_path(path) for name, path in made.items()}
+            for name, path in artifact.outputs.items():
+                _replace(made[name], path)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        manifest.write(
+            artifact.manifest,
+            {
+                "stage": artifact.stage,
+                "identity": artifact.identity,
+                "recipe": artifact.recipe,
+                "recipe_sha256": identity.digest(artifact.recipe),
+                "code": identity.code_identity(artifact.modules),
+                "inputs": {
+                    name: {
+                        "manifest": str(each.manifest),
+                        "manifest_sha256": manifest.hash_path(each.manifest),
+                        "identity": inputs[name]["identity"],
+                        "outputs": inputs[name]["outputs"],
+                    }
+                    for name, each in artifact.inputs.items()
+                },
+                "outputs": {
+                    name: {"path": str(path), "sha256": hashes[name]} for name, path in artifact.outputs.items()
+                },
+                "facts": facts,
+                "environment": manifest.environment(),
+                "circumstances": manifest.circumstances(start),
+            },
+        )
+        return True
+
+
+def _is_current(artifact: Artifact) -> bool:
+    content = manifest.read(artifact.manifest)
+    if content is None or content["identity"] != artifact.identity:
+        return False
+    return all(
+        path.exists() and manifest.hash_path(path) == content["outputs"][name]["sha256"]
+        for name, path in artifact.outputs.items()
+    )
+
+
+def _replace(made: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_dir():
+        shutil.rmtree(place)
+    made.rename(place)
+
+
+@contextmanager
+def _alone(artifact: Artifact) -> Iterator[None]:
+    """The kernel drops this lock when its holder dies, however it dies."""
+    artifact.manifest.parent.mkdir(parents=True, exist_ok=True)
+    with (artifact.manifest.parent / f".{artifact.manifest.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+# --- the artifacts ---------------------------------------------------------------------------------------------------
+
+
+def _plain(recipe: Params, *fields: str) -> dict[str, Any]:
+    return recipe.model_dump(mode="json", include=set(fields) or None)
+
+
+class Artifacts:
+    """Every artifact of one scale. Paths are relative to the root of the project."""
+
+    def __init__(self, recipes: Recipes, scale: ScaleName) -> None:
+        self.recipes, self.scale = recipes, scale
+        inside = "" if scale == "paper" else scale
+        self.root = Path("results") / inside
+        self.raw = Path("data/raw") / inside
+        self.prepared = Path("data/prepared") / inside
+
+    @cache  # noqa: B019 - lives as long as the command
+    def fetch(self, dataset: str) -> Artifact:
+        source = self.recipes.source(dataset)
+        splits = self.recipes.splits(dataset, self.scale)
+        synthetic = self.recipes.scale(self.scale).synthetic and source.reader is not None
+        recipe: dict[str, Any] = {"dataset": dataset, "splits": {name: list(ends) for name, ends in splits.items()}}
+        if synthetic:
+            recipe |= {"reader": source.reader}
+        else:
+            recipe |= {"pins": identity.digest(dict(self.recipes.pins(dataset)))}
+        return Artifact(
+            stage="fetch",
+            recipe=recipe,
+            # Real files are leaves: their pinned hashes are their identity, whatever code brought them here.
+            modules=("posetables.data.synthetic",) if synthetic else (),
+            outputs={"files": self.raw / dataset},
+            manifest=self.raw / f"{dataset}.manifest.json",
+        )
+
+    @cache  # noqa: B019
+    def prepare(self, dataset: str) -> Artifact:
+        preparation = self.recipes.preparation(dataset, self.scale)
+        folder = self.prepared / dataset
+        return Artifact(
+            stage="prepare",
+            recipe=_plain(preparation),
+            modules=("posetables.stages.prepare",),
+            outputs={"annotations": folder / "annotations.parquet", "crops": folder / "crops.npy"},
+            manifest=folder / "manifest.json",
+            inputs={"raw": self.fetch(dataset)},
+        )
+
+    @cache  # noqa: B019
+    def train(self, name: str, stage: str, seed: int) -> Artifact:
+        experiment = self.recipes.experiment(name, self.scale)
+        recipe = experiment.stages[stage]
+        inputs = {part.dataset: self.prepare(part.dataset) for part in experiment.train}
+        for module, origin in recipe.init.items():
+            inputs[f"init:{module}"] = self._weights(origin, seed)
+        folder = self.root / "train" / name / f"seed{seed}" / stage
+        read = ("skeleton", "labels", "train", "input", "pixels", "codecs", "augment", "network", "compute")
+        return Artifact(
+            stage="train",
+            recipe=_plain(experiment, *read) | {"stage": _plain(recipe), "seed": seed},
+            modules=("posetables.stages.train", f"posetables.models.{experiment.network.paper}"),
+            outputs={"weights": folder / "weights.safetensors", "history": folder / "history.csv"},
+            manifest=folder / "manifest.json",
+            inputs=inputs,
+        )
+
+    def _weights(self, origin: str, seed: int) -> Artifact:
+        if "/" not in origin:
+            return self.fetch(origin)
+        experiment, _, stage = origin.rpartition("/")
+        return self.train(experiment, stage, seed)
+
+    @cache  # noqa: B019
+    def predict(self, name: str, protocol: str, seed: int) -> Artifact:
+        experiment = self.recipes.experiment(name, self.scale)
+        read = ("skeleton", "labels", "test", "input", "pixels", "codecs", "network", "compute")
+        predictions = self.root / "predictions" / name / f"seed{seed}" / f"{protocol}.parquet"
+        return Artifact(
+            stage="predict",
+            recipe=_plain(experiment, *read) | {"protocol": _plain(experiment.protocols[protocol])},
+            modules=("posetables.stages.predict", f"posetables.models.{experiment.network.paper}"),
+            outputs={"predictions": predictions},
+            manifest=_manifest_of(predictions),
+            inputs={
+                "people": self.prepare(experiment.test.dataset),
+                "weights": self.train(name, experiment.final_stage, seed),
+            },
+        )
+
+    @cache  # noqa: B019
+    def score(self, name: str, protocol: str, seed: int) -> Artifact:
+        experiment = self.recipes.experiment(name, self.scale)
+        scores = self.root / "scores" / name / f"seed{seed}" / f"{protocol}.json"
+        return Artifact(
+            stage="score",
+            recipe=_plain(experiment, "skeleton", "labels", "test"),
+            modules=("posetables.stages.score",),
+            outputs={"scores": scores},
+            manifest=_manifest_of(scores),
+            inputs={
+                "people": self.prepare(experiment.test.dataset),
+                "predictions": self.predict(name, protocol, seed),
+            },
+        )
+
+    @cache  # noqa: B019
+    def measure(self, name: str) -> Artifact:
+        experiment = self.recipes.experiment(name, self.scale)
+        cost = self.root / "scores" / name / "cost.json"
+        return Artifact(
+            stage="measure",
+            recipe=_plain(experiment, "skeleton", "input", "network", "compute"),
+            modules=("posetables.stages.measure", f"posetables.models.{experiment.network.paper}"),
+            outputs={"cost": cost},
+            manifest=_manifest_of(cost),
+        )
+
+    @cache  # noqa: B019
+    def table(self, item: str) -> Artifact:
+        table = self.recipes.table(item)
+        published = {f"{row}/{column}": text for (row, column), text in self.recipes.published(table).items()}
+        inputs: dict[str, Artifact] = {}
+        for experiment in table.rows.values():
+            for kind in {column.read for column in table.columns.values()}:
+                inputs[f"{kind}:{experiment}"] = (
+                    self.measure(experiment) if kind == "cost" else self.score(experiment, table.protocol, seed=0)
+                )
+        folder = self.root / "tables"
+        return Artifact(
+            stage="tabulate",
+            recipe=_plain(table) | {"scale": self.scale, "published": published},
+            modules=("posetables.stages.tabulate",),
+            outputs={"table": folder / f"{item}.csv", "cells": folder / f"{item}.cells.csv"},
+            manifest=folder / f"{item}.manifest.json",
+            inputs=dict(sorted(inputs.items())),
+        )
+
+    def checkpoints(self, training: Artifact) -> Path:
+        """Outside of the declared outputs, which the engine deletes; named by identity, so that none is ever resumed by
+        another recipe."""
+        return self.root / "checkpoints" / training.identity
+
+
+def _manifest_of(output: Path) -> Path:
+    return output.with_name(f"{output.stem}.manifest.json")

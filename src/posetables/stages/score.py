@@ -1,0 +1,74 @@
+"""Score predictions against the labels of a test split: values at full precision, with intervals over people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from posetables.data.people import read_table, unpack
+from posetables.data.skeletons import SKELETONS, Skeleton
+from posetables.errors import InputError
+from posetables.metrics import bootstrap, pck, pcp
+
+if TYPE_CHECKING:
+    from posetables.recipe import Experiment
+
+THRESHOLD = 0.2
+BOOTSTRAP_KEY = (0, 0)
+"""The same people are drawn for every experiment, so that two of them can be compared person by person."""
+
+
+def score(recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> dict[str, Any]:
+    """Write `scores` (JSON): metric -> column -> value and 95 % interval in per cent."""
+    truth = read_table(inputs["people"]["annotations"].parent, recipe.test.split)
+    predictions = pd.read_parquet(inputs["predictions"]["predictions"])
+    if predictions["person"].tolist() != truth["person"].tolist():
+        path = inputs["predictions"]["predictions"]
+        raise InputError(f"{path}: person: not the people of {recipe.test.split}; predict again")
+    joints, visible = unpack(truth, recipe.labels)
+    found = np.stack(predictions["joints"].tolist()).reshape(joints.shape)
+    skeleton = SKELETONS[recipe.skeleton]
+    scores = {
+        "pck": pck_columns(found, joints, visible > 0, skeleton),
+        "pcp": pcp_columns(found, joints, visible > 0, skeleton),
+    }
+    outputs["scores"].write_text(json.dumps(scores, indent=1) + "\n")
+    return {"people": len(truth)}
+
+
+def pck_columns(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:
+    """PCK@0.2 of LSP and FLIC, in units of |left shoulder - right hip| (see `pck.torso_normaliser`)."""
+    torso = pck.torso_normaliser(truth, skeleton.index("left shoulder"), skeleton.index("right hip"))
+    hits = pck.correct(pck.distances(found, truth, labelled, torso), THRESHOLD)
+    groups = {name: [skeleton.index(joint) for joint in joints] for name, joints in skeleton.groups.items()}
+    return columns(hits, groups | {"Avg": list(range(len(skeleton.joints)))})
+
+
+def pcp_columns(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:
+    """Strict PCP@0.5."""
+    sticks = [
+        (tuple(map(skeleton.index, start)), tuple(map(skeleton.index, stop)))
+        for part in skeleton.sticks.values()
+        for start, stop in part
+    ]
+    groups: dict[str, list[int]] = {}
+    for name, part in skeleton.sticks.items():
+        first = sum(map(len, groups.values()))
+        groups[name] = list(range(first, first + len(part)))
+    hits = pcp.strict(found, truth, labelled, sticks)
+    return columns(hits, groups | {"Total": list(range(len(sticks)))})
+
+
+def columns(hits: np.ndarray, groups: Mapping[str, list[int]]) -> dict[str, Any]:
+    """Column -> value, low and high end of its interval."""
+    values = pck.columns(hits, list(groups.values()))
+    low, high = bootstrap.intervals(hits, list(groups.values()), BOOTSTRAP_KEY)
+    return {
+        name: {"value": float(value), "low": float(a), "high": float(b)}
+        for name, value, a, b in zip(groups, values, low, high, strict=True)
+    }
