@@ -79,14 +79,14 @@ def test_a_size_that_does_not_divide_is_refused(name: str) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_narrow_networks_without_batch_normalisation_start_alive(name: str, seed: int) -> None:
     torch.manual_seed(seed)
-    backbone = SMALL[name]().eval()
+    backbone = SMALL[name]()
     images = torch.randn(4, 3, 64, 64)
     features, _ = backbone(images)
     features.sum().backward()
     assert 0.03 < features.std().item() < 30
     assert features.flatten(2).std(dim=2).max() > 0.01  # not the same at all pixels
-    assert all(parameter.grad.abs().sum() > 0 for name, parameter in backbone.named_parameters()
-               if parameter.grad is not None and name.endswith("weight"))  # fmt: skip
+    weights = [parameter for name, parameter in backbone.named_parameters() if name.endswith("weight")]
+    assert all(weight.grad.any() for weight in weights)
 
 
 def test_fc6_as_a_convolution_computes_what_torchvisions_linear_layer_does() -> None:
@@ -131,6 +131,9 @@ def test_vgg16_weights_without_fc6_are_refused() -> None:
 def test_every_fourth_output_of_the_dilated_resnet_is_that_of_the_strided_one() -> None:
     torch.manual_seed(0)
     dilated, strided = SMALL["resnet101"]().double().eval(), SMALL["resnet101"]().double().eval()
+    for module in dilated.modules():
+        if isinstance(module, resnet.Bottleneck):
+            nn.init.ones_(module.bn3.weight)  # units that start as their shortcuts would hide every dilation
     strided.load_state_dict(dilated.state_dict())
     for layer in (strided.layer3, strided.layer4):
         for block in layer:
@@ -146,6 +149,22 @@ def test_fc6_of_the_dilated_vgg16_reaches_12_cells_and_no_more() -> None:
     impulse[:, :, 15, 15] = 1
     reached = fc6(impulse)[0].abs().sum(0).nonzero() - 15
     assert sorted(set(reached.flatten().tolist())) == [-12, -8, -4, 0, 4, 8, 12]
+
+
+def test_conv5_of_the_dilated_vgg16_skips_what_pool4_no_longer_does() -> None:
+    convolutions = [module for module in SMALL["vgg16"]().features if isinstance(module, nn.Conv2d)]
+    assert [module.dilation[0] for module in convolutions] == [1] * 10 + [2] * 3
+
+
+def test_the_stages_of_cpm_pass_on_features_then_probabilities_then_the_centre() -> None:
+    cpm = SMALL["cpm"]()
+    nn.init.normal_(cpm.predictors[0].weight, std=3)
+    given: list[Tensor] = []
+    cpm.stages[0].register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+    images = torch.randn(1, 3, 64, 64)
+    maps = cpm(images)[1]["stage1"]
+    torch.testing.assert_close(given[0][:, -16:-1], 1 / (1 + torch.exp(-maps)))
+    torch.testing.assert_close(given[0][:, -1:], centre_map(images))
 
 
 def test_the_centre_map_is_cpms_gaussian_of_21_pixels_averaged_over_9x9() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from posetables.errors import InputError
 from posetables.models.diffusion import diffuse
 
 
@@ -92,3 +93,9 @@ def test_one_byte_a_pixel_is_kept_for_the_backward_pass() -> None:
         diffuse(heatmaps, weights, 7)
     maps_kept = [tensor for tensor in kept if tensor.numel() >= heatmaps.numel()]
     assert [tensor.dtype for tensor in maps_kept] == [torch.int8, torch.int8]  # one for each pass
+
+
+@pytest.mark.parametrize("radius", [-1, 64])
+def test_a_radius_that_one_byte_cannot_number_is_refused(radius: int) -> None:
+    with pytest.raises(InputError, match=rf"radius is {radius}; give 0 to 63"):
+        diffuse(torch.rand(1, 1, 4, 4), torch.zeros(1, 4), radius)

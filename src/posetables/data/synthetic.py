@@ -10,11 +10,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from posetables.data.skeletons import LSP
-from posetables.data.synthetic_figure import Figure, sample_figure
-from posetables.data.synthetic_painting import Array, Picture
+from posetables.data.synthetic_figure import Array, Figure, sample_figure
+from posetables.data.synthetic_painting import Picture
 from posetables.data.synthetic_scene import photograph
 from posetables.errors import InputError
 
@@ -69,7 +68,7 @@ def _lsp_person(rng: np.random.Generator) -> tuple[Picture, Array]:
 def _lspet_person(rng: np.random.Generator) -> tuple[Picture, Array]:
     """Picture and joints (14, 3) with the visible flag; the picture is of any size and the person anywhere in it."""
     figure, stature, low, box = _sized(rng, np.clip(rng.normal(145, 12), 115, 170))
-    size = rng.integers((150, 150), (390, 320))
+    size = rng.integers((150, 150), (380, 300))
     centre = size * rng.normal(0.5, 0.13, 2).clip(0.2, 0.8)
     figure = figure.placed(1, np.append(centre - low - box / 2, 0))
     picture, hidden = photograph(rng, figure, stature, (size[0], size[1]))
@@ -88,7 +87,7 @@ def _sized(rng: np.random.Generator, length: float) -> tuple[Figure, float, Arra
 
 
 def _observer_centric(joints: Array) -> Array:
-    """Joints (N, 14, 3) with the legs' sides swapped where the right hip is right of the left one, arms by shoulders."""
+    """Joints (N, 14, 3) with legs swapped where the right hip lies right of the left one, and arms by the shoulders."""
     joints = joints.copy()
     for first, limb in LIMBS.items():
         right, left = ([LSP.index(f"{side} {joint}") for joint in limb] for side in ("right", "left"))
@@ -107,14 +106,14 @@ def _check(folder: Path, people: int, seed: int) -> None:
         raise InputError(f"{folder}: people is {people}; ask for at least one synthetic person")
     if not 0 <= seed < 2**64:
         raise InputError(f"{folder}: seed is {seed}; give a whole number from 0 to 2**64 - 1")
-    (folder / "images").mkdir(parents=True, exist_ok=True)
 
 
 def _write_image(path: Path, picture: Picture) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
 
 
-def _write_mat(path: Path, joints: NDArray[np.float64]) -> None:
+def _write_mat(path: Path, joints: Array) -> None:
     """MATLAB 5 without the time stamp that SciPy writes into the text of the header, so that bytes repeat."""
     from scipy.io import savemat  # type: ignore[import-untyped]
 

@@ -6,17 +6,16 @@ limb cool and hooped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from posetables.data.synthetic_figure import Figure
-from posetables.data.synthetic_painting import Array, Capsule, Floats, Texture
+from posetables.data.synthetic_figure import Array, Figure
+from posetables.data.synthetic_painting import Capsule, Floats, Texture, sample_colour
 
 GIRTHS: Mapping[str, float] = {
-    "head top": 0.056, "jaw": 0.044, "neck": 0.030, "chest": 0.060, "waist": 0.054,
+    "head top": 0.056, "jaw": 0.044, "neck": 0.030, "chest": 0.060, "waist": 0.050,
     "shoulder": 0.036, "elbow": 0.027, "wrist": 0.020, "fingers": 0.019,
     "hip": 0.052, "knee": 0.036, "ankle": 0.023, "toes": 0.018,
 }  # fmt: skip
@@ -24,6 +23,9 @@ GIRTHS: Mapping[str, float] = {
 
 BAND = 0.75
 """Where wrist bands and the tops of ankle socks begin on a bare forearm or shin, as a fraction of its length."""
+
+HOOPS = 8
+"""Stripes across a left limb's cloth, from joint to joint, every second one pale."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,16 @@ class Kit:
 
 
 def sample_kit(rng: np.random.Generator) -> Kit:
-    """Any shirt, but warm colours on right limbs and cool ones on left limbs."""
+    """A shirt of any colour, but warm colours on the right limbs and cool ones on the left."""
     return Kit(
-        skin=_colour(rng, (4, 14), (60, 150), (110, 240)),
-        hair=_colour(rng, (5, 22), (60, 200), (15, 120)),
-        shirt=_colour(rng, (0, 180), (30, 200), (60, 230)),
-        emblem=_colour(rng, (0, 180), (0, 60), (190, 250)),
-        shorts=_colour(rng, (0, 180), (20, 150), (30, 110)),
+        skin=sample_colour(rng, (4, 14), (60, 150), (110, 240)),
+        hair=sample_colour(rng, (5, 22), (60, 200), (15, 120)),
+        shirt=sample_colour(rng, (0, 180), (30, 200), (60, 230)),
+        emblem=sample_colour(rng, (0, 180), (0, 60), (190, 250)),
+        shorts=sample_colour(rng, (0, 180), (20, 150), (30, 110)),
         sides={
-            "right": _colour(rng, (0, 28), (150, 255), (150, 250)),
-            "left": _colour(rng, (90, 128), (150, 255), (110, 230)),
+            "right": sample_colour(rng, (0, 28), (150, 255), (150, 250)),
+            "left": sample_colour(rng, (90, 128), (150, 255), (110, 230)),
         },
         long_sleeves=bool(rng.random() < 0.5),
         long_trousers=bool(rng.random() < 0.5),
@@ -72,12 +74,16 @@ def _trunk(figure: Figure, unit: float, kit: Kit) -> Iterator[Capsule]:
     at = figure.points
     shirt = _shirt(kit, figure.frames["chest"], at["neck"], unit)
     spine = at["pelvis"] - at["neck"]
-    shoulders, hips = (np.stack([at[f"{side} {joint}"] for side in ("right", "left")]) for joint in ("shoulder", "hip"))
+    shoulders, hips = ([at[f"{side} {joint}"] for side in ("right", "left")] for joint in ("shoulder", "hip"))
     yield _part(shoulders, "shoulder", "shoulder", unit, shirt)
     yield _part(hips, "hip", "hip", unit, _plain(kit.shorts))
+    waist = at["pelvis"] - 0.22 * spine
     for shoulder, hip in zip(shoulders, hips, strict=True):
-        rib = at["neck"] + 0.6 * (shoulder - at["neck"]) + 0.2 * spine
-        yield _part((rib, hip), "chest", "waist", unit, shirt)
+        rib = at["neck"] + 0.55 * (shoulder - at["neck"]) + 0.16 * spine
+        flank = waist + 0.6 * (hip - at["pelvis"])
+        yield _part((rib, flank), "chest", "waist", unit, shirt)
+        yield _part((flank, hip), "waist", "hip", unit, _plain(kit.shorts))
+    yield _part((at["neck"] + 0.2 * spine, waist), "chest", "waist", unit, shirt)
 
 
 def _head(figure: Figure, unit: float, kit: Kit) -> Iterator[Capsule]:
@@ -85,7 +91,8 @@ def _head(figure: Figure, unit: float, kit: Kit) -> Iterator[Capsule]:
     forward = figure.frames["head"][:, 2]
     crown = top + (neck - top) * unit * GIRTHS["head top"] / np.linalg.norm(neck - top)
     jaw = crown + 0.3 * (neck - top) + 0.012 * unit * forward
-    yield _part((neck, jaw), "neck", "neck", unit, _plain(0.88 * kit.skin))
+    base = neck + 0.06 * unit * figure.frames["chest"][:, 1]
+    yield _part((base, jaw), "neck", "neck", unit, _plain(0.88 * kit.skin))
     yield _part((crown, jaw), "head top", "jaw", unit, _face(kit, figure.frames["head"], (crown + jaw) / 2, unit))
 
 
@@ -109,8 +116,9 @@ def _leg(figure: Figure, side: str, unit: float, kit: Kit) -> Iterator[Capsule]:
     yield _part(ends[2:4], "ankle", "toes", unit, _plain(0.45 * worn))
 
 
-def _part(ends: Array | tuple[Array, Array] | list[Array], first: str, last: str, unit: float, texture: Texture) -> Capsule:
-    return Capsule(ends[0], ends[1], (unit * GIRTHS[first], unit * GIRTHS[last]), texture)
+def _part(ends: Sequence[Array], first: str, last: str, unit: float, texture: Texture) -> Capsule:
+    start, end = ends
+    return Capsule(start, end, (unit * GIRTHS[first], unit * GIRTHS[last]), texture)
 
 
 def _plain(colour: Floats) -> Texture:
@@ -119,43 +127,38 @@ def _plain(colour: Floats) -> Texture:
 
 def _banded(worn: Floats, skin: Floats, start: float, end: float, side: str) -> Texture:
     """Cloth from `start` to `end` along the limb and skin elsewhere; hooped on a left limb."""
+    palette = np.stack([skin, worn, 0.35 * worn + 0.65 * 255 if side == "left" else worn])
 
     def texture(along: Floats, surface: Floats) -> Floats:
-        hoop = (side == "left") & (along * 8 % 2 < 0.8)
-        cloth = np.where(hoop[:, None], 0.35 * worn + 0.65 * 255, worn)
-        return np.where(((along >= start) & (along <= end))[:, None], cloth, skin)
+        hoop = np.floor(along * HOOPS).astype(np.int8) % 2
+        return palette[np.where((along >= start) & (along <= end), 1 + hoop, 0)]
 
     return texture
 
 
 def _shirt(kit: Kit, chest: Array, neck: Array, unit: float) -> Texture:
-    """A shirt with a light panel and a sash on the chest, a dark back with a number's two strokes."""
+    """A shirt with a light panel on the chest, below an open collar, and the number 11 on its darker back."""
+    palette = np.stack([kit.shirt, kit.emblem, 0.55 * kit.shirt, kit.emblem, kit.skin])
 
     def texture(along: Floats, surface: Floats) -> Floats:
         left, down, forward = ((surface - neck.astype(np.float32)) @ (chest / unit).astype(np.float32)).T
-        panel = (np.abs(left) < 0.05) & (down > 0.05) & (down < 0.2)
-        strokes = (np.abs(np.abs(left) - 0.028) < 0.013) & (down > 0.05) & (down < 0.16)
-        collar = (np.abs(left) + down < 0.055) & (forward > 0)
-        front = np.where(panel[:, None], kit.emblem, kit.shirt)
-        back = np.where(strokes[:, None], kit.emblem, 0.55 * kit.shirt)
-        return np.where(collar[:, None], kit.skin, np.where((forward > 0)[:, None], front, back))
+        panel = (np.abs(left) < 0.05) & (down > 0.09) & (down < 0.22)
+        strokes = (np.abs(np.abs(left) - 0.028) < 0.013) & (down > 0.08) & (down < 0.19)
+        collar = (np.abs(left) + down < 0.095) & (forward > 0)
+        return palette[np.where(collar, 4, np.where(forward > 0, panel, 2 + strokes))]
 
     return texture
 
 
 def _face(kit: Kit, head: Array, centre: Array, unit: float) -> Texture:
+    """Eyes and a mouth in front, hair above and behind."""
+    palette = np.stack([kit.skin, 0.35 * kit.skin, kit.hair])
+
     def texture(along: Floats, surface: Floats) -> Floats:
         left, down, forward = ((surface - centre.astype(np.float32)) @ (head / unit).astype(np.float32)).T
         hair = (forward < 0.012 - 0.4 * down) | (down < -0.048)
-        eyes = np.hypot(np.abs(left) - 0.022, down + 0.008) < 0.010
-        mouth = (np.abs(left) < 0.018) & (np.abs(down - 0.042) < 0.006)
-        skin = np.where((eyes | mouth)[:, None], 0.25 * kit.skin, kit.skin)
-        return np.where(hair[:, None], kit.hair, skin)
+        eyes = np.hypot(np.abs(left) - 0.022, down + 0.008) < 0.008
+        mouth = (np.abs(left) < 0.015) & (np.abs(down - 0.042) < 0.005)
+        return palette[np.where(hair, 2, eyes | mouth)]
 
     return texture
-
-
-def _colour(rng: np.random.Generator, *hsv: tuple[int, int]) -> Floats:
-    """A colour (3,) BGR between two corners of OpenCV's HSV space, where hue runs to 180."""
-    pixel = np.array([[[rng.integers(*channel) for channel in hsv]]], np.uint8)
-    return cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0].astype(np.float32)

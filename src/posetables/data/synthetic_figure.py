@@ -27,17 +27,22 @@ BONES: Mapping[str, float] = MappingProxyType(
         "thigh": 0.245,
         "shin": 0.246,
         "foot": 0.110,
-        "spine": 0.315,
-        "head": 0.155,
-        "shoulder": 0.110,
-        "hip": 0.058,
+        "spine": 0.340,
+        "head": 0.130,
+        "shoulder": 0.100,
+        "hip": 0.050,
     }
 )
-"""Lengths of bones as fractions of stature: Drillis and Contini 1966, as in Winter, *Biomechanics*, Fig. 4.1.
+"""Lengths of bones as fractions of stature.
 
-There the limbs are joint to joint; "spine" ends at the neck, "head" at the top of the head, "shoulder" and "hip" are half
-the distances between the centres of rotation. A hand is half curled, a foot is measured from the ankle forwards.
+Arms, legs, spine and head: Drillis and Contini 1966, as in Winter, *Biomechanics*, Fig. 4.1, where the spine runs from
+the hips' height, 0.530, to the chin's, 0.870, about where LSP labels the neck, and the head on to 1. That figure has no
+distances between centres of rotation: "shoulder" and "hip", half of them, and the half-curled hand and the foot from
+the ankle forwards are chosen so that projected bodies have the proportions of LSP's labels.
 """
+
+SLOPE = 0.052
+"""Of the shoulders below the throat: 0.870 - 0.818 in the same figure."""
 
 LIMITS: Mapping[str, tuple[float, float, float]] = MappingProxyType(
     {
@@ -62,7 +67,7 @@ LIMITS: Mapping[str, tuple[float, float, float]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Figure:
-    """Named points (3,) of a body and the frames (3, 3) of its rigid parts, whose columns are its left, down, forward."""
+    """Named points (3,) of a body, and frames (3, 3) of its rigid parts: columns point left, down and forward."""
 
     points: Mapping[str, Array]
     frames: Mapping[str, Array]
@@ -98,11 +103,12 @@ def turn(start: Array, towards: Array, degrees: float) -> Array:
     """
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     plane = np.outer(start, start) + np.outer(towards, towards)
-    return np.eye(3) + (cos - 1) * plane + sin * (np.outer(towards, start) - np.outer(start, towards))
+    rotation: Array = np.eye(3) + (cos - 1) * plane + sin * (np.outer(towards, start) - np.outer(start, towards))
+    return rotation
 
 
 def _view(rng: np.random.Generator) -> Array:
-    """Frame of the pelvis. Two in three people face us and one in thirty is upside down, as in LSP."""
+    """Frame of the pelvis. Nearly two in three people face us and about one in thirty is upside down, as in LSP."""
     yaw = rng.choice([0, 180, 90, -90], p=[0.54, 0.24, 0.11, 0.11]) + rng.normal(0, 25)
     roll = rng.choice([0, 180, 90, -90], p=[0.88, 0.04, 0.04, 0.04]) + rng.normal(0, 14)
     pitch = rng.normal(0, 12)
@@ -114,10 +120,12 @@ def _bent(rng: np.random.Generator, part: str) -> Array:
     return turn(-DOWN, FORWARD, flexion) @ turn(DOWN, LEFT, bend) @ turn(FORWARD, LEFT, twist)
 
 
-def _arm(rng: np.random.Generator, bones: Mapping[str, float], chest: Array, neck: Array, out: Array) -> dict[str, Array]:
+def _arm(
+    rng: np.random.Generator, bones: Mapping[str, float], chest: Array, neck: Array, out: Array
+) -> dict[str, Array]:
     upper = chest @ _swung(rng, "shoulder", out)
     fore = upper @ turn(DOWN, FORWARD, _angle(rng, "elbow flexion"))
-    shoulder = neck + chest @ (bones["shoulder"] * out + 0.027 * DOWN)
+    shoulder = neck + chest @ (bones["shoulder"] * out + SLOPE * DOWN)
     elbow = shoulder + bones["upper arm"] * upper @ DOWN
     wrist = elbow + bones["forearm"] * fore @ DOWN
     return {"shoulder": shoulder, "elbow": elbow, "wrist": wrist, "fingers": wrist + bones["hand"] * fore @ DOWN}

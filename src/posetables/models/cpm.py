@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from posetables.errors import InputError
 from posetables.models.layers import check_sides, conv, map_predictor, narrowed
 
 
@@ -22,11 +23,16 @@ class CPM(nn.Module):
 
     def __init__(self, maps: int, *, stages: int = 6, width: float = 1.0) -> None:
         super().__init__()
+        if stages < 1:
+            raise InputError(f"cpm: stages is {stages}; give 1 or more")
         image, local, wide, hidden = (narrowed(channels, width) for channels in (128, 32, 512, 128))
         self.channels = wide if stages == 1 else hidden
         self.stage1 = nn.Sequential(
-            _tower(image), _relu(image, local, 5), _relu(local, wide, 9), _relu(wide, wide, 1)
-        )  # fmt: skip
+            _tower(image),
+            _relu(image, local, 5),
+            _relu(local, wide, 9),
+            _relu(wide, wide, 1),
+        )
         self.tower = _tower(image) if stages > 1 else None
         later = range(2, stages + 1)
         self.predictors = nn.ModuleList(map_predictor(wide if stage == 2 else hidden, maps) for stage in later)
@@ -80,8 +86,8 @@ def _relu(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
 
 
 def _tower(channels: int) -> nn.Sequential:
-    # Caffe rounds the size of a pooled map up.
-    pools = (nn.MaxPool2d(3, stride=2, ceil_mode=True) for _ in range(3))
-    return nn.Sequential(
-        *(nn.Sequential(_relu(inputs, channels, 9), pool) for inputs, pool in zip((3, channels, channels), pools))
-    )
+    layers: list[nn.Module] = []
+    for inputs in (3, channels, channels):
+        # Caffe rounds the size of a pooled map up.
+        layers += [_relu(inputs, channels, 9), nn.MaxPool2d(3, stride=2, ceil_mode=True)]
+    return nn.Sequential(*layers)

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from posetables.errors import InputError
+
 
 def diffuse(heatmaps: Tensor, weights: Tensor, radius: int) -> Tensor:
     """Spread each score to its neighbours, at a cost that grows with the offset.
@@ -23,8 +25,11 @@ def diffuse(heatmaps: Tensor, weights: Tensor, radius: int) -> Tensor:
         out(P) = max over offsets d of heatmaps(P + d) - weights . [dx, dy, dx^2, dy^2].
 
     The gradient of a pixel goes to the offset that attained its maximum; of several, to the first in raster order
-    (smallest dy, then smallest dx). Half precision is computed in float32. Backward is deterministic.
+    (smallest dy, then smallest dx). Half precision is computed in float32. Backward is deterministic. Raises
+    InputError for a radius that one byte a tap cannot number.
     """
+    if not 0 <= radius <= 63:
+        raise InputError(f"diffusion: radius is {radius}; give 0 to 63 heatmap pixels (the paper's is 7)")
     dtype = torch.promote_types(heatmaps.dtype, torch.float32)
     heatmaps, weights = heatmaps.to(dtype), weights.to(dtype)
     offsets = torch.arange(-radius, radius + 1, device=heatmaps.device, dtype=dtype)

@@ -57,7 +57,7 @@ def build(
 
 def _choice(what: str, given: str, known: Iterable[str]) -> None:
     if given not in known:
-        raise InputError(f"hcrn: {what} {given!r} is not known; choose from {', '.join(known) or 'none'}")
+        raise InputError(f"hcrn: {what} {given!r} is not known; choose from {', '.join(known)}")
 
 
 class HCRN(nn.Module):
@@ -68,9 +68,9 @@ class HCRN(nn.Module):
         self.backbone = backbone
         self.multiple = backbone.multiple
         self.initial = map_predictor(backbone.channels, len(skeleton.joints) + 1)
-        self.hierarchy = (
-            None if head == "holistic" else Hierarchy(skeleton, radius=radius, diffusion=head == "hcrn")
-        )  # fmt: skip
+        self.hierarchy = None
+        if head != "holistic":
+            self.hierarchy = Hierarchy(skeleton, radius=radius, diffusion=head == "hcrn")
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images (B, 3, H, W) -> logits (B, J + 1, h, w), channel J the background; the last entry is the prediction.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from posetables.errors import InputError
 from posetables.models.layers import check_sides, map_predictor
 
 
@@ -30,19 +31,24 @@ class Residual(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Down `depth` times by 2 and up again, with a residual unit on every way: (B, c, h, w) -> (B, c, h, w)."""
+    """Down `depth` times by 2 and up again, with a residual unit on every way: (B, c, h, w) -> (B, c, h, w).
+
+    An odd side is rounded up on the way down and cut on the way up, so that any size goes through: the paper's 368
+    pixels make 92 cells, which 16 does not divide. Sides that it divides are treated as in the release.
+    """
 
     def __init__(self, depth: int, features: int) -> None:
         super().__init__()
         self.skip = Residual(features, features)
-        self.down = nn.Sequential(nn.MaxPool2d(2), Residual(features, features))
+        self.down = nn.Sequential(nn.MaxPool2d(2, ceil_mode=True), Residual(features, features))
         self.inner = Hourglass(depth - 1, features) if depth > 1 else Residual(features, features)
         self.up = Residual(features, features)
 
     def forward(self, x: Tensor) -> Tensor:
         high: Tensor = self.skip(x)
         low = self.up(self.inner(self.down(x)))
-        return high + F.interpolate(low, scale_factor=2.0, mode="nearest")
+        double = F.interpolate(low, scale_factor=2.0, mode="nearest")
+        return high + double[:, :, : x.shape[-2], : x.shape[-1]]
 
 
 def stem(features: int) -> nn.Sequential:
@@ -63,11 +69,13 @@ class StackedHourglass(nn.Module):
     default initialisation, which is Torch's; batch normalisation makes it harmless at any width.
     """
 
-    multiple = 64
-    """Sides of the image must be multiples of this: the stem divides by 4, an hourglass by 16."""
+    multiple = 4
+    """Sides of the image must be multiples of this; it is also the stride of the maps."""
 
     def __init__(self, maps: int, *, stacks: int = 8, features: int = 256) -> None:
         super().__init__()
+        if stacks < 1 or features < 4 or features % 4:
+            raise InputError(f"hourglass: stacks {stacks}, features {features}; give 1 or more and a multiple of 4")
         self.channels = features
         self.stem = stem(features)
         self.stacks = nn.ModuleList(_stack(features) for _ in range(stacks))
@@ -79,7 +87,7 @@ class StackedHourglass(nn.Module):
         """Images (B, 3, H, W) -> features of the last stack (B, channels, H/4, W/4), maps of the stacks before it.
 
         The maps are pre-activation (B, maps, H/4, W/4) under the names stack1, stack2, ... Raises InputError unless
-        H and W are multiples of 64.
+        H and W are multiples of 4.
         """
         check_sides(images, self.multiple)
         x, predicted = self.stem(images), {}

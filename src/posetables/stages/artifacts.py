@@ -39,9 +39,10 @@ class Artifact:
         return identity.identity(self.stage, self.recipe, self.modules, inputs)
 
     @property
-    def files(self) -> list[str]:
-        """Every file that the stage leaves behind, its manifest included."""
-        return [str(path) for path in (*self.outputs.values(), self.manifest)]
+    def tracked(self) -> list[str]:
+        """The files that an engine declares. A fetched folder stands behind its manifest: an engine would delete it."""
+        outputs = () if self.stage == "fetch" else self.outputs.values()
+        return [str(path) for path in (*outputs, self.manifest)]
 
 
 Stage = Callable[[Mapping[str, Mapping[str, Path]], Mapping[str, Path]], Mapping[str, Any]]

@@ -1,0 +1,22 @@
+def tabulated(wildcards):
+    return artifacts(wildcards).table(wildcards.item)
+
+
+localrules:
+    tabulate_item,
+
+
+rule tabulate_item:
+    input:
+        files_of(tabulated),
+    output:
+        "results/{inside}tables/{item}.csv",
+        "results/{inside}tables/{item}.cells.csv",
+        "results/{inside}tables/{item}.manifest.json",
+    params:
+        identity=identity_of(tabulated),
+        scale=scale_of,
+    log:
+        "logs/{inside}tabulate/{item}.log",
+    shell:
+        "posetables tabulate {wildcards.item} --scale {params.scale} 2>&1 | tee {log}"

@@ -1,0 +1,26 @@
+def trained(wildcards):
+    return artifacts(wildcards).train(
+        wildcards.experiment, wildcards.stage, int(wildcards.seed)
+    )
+
+
+rule train_stage:
+    input:
+        files_of(trained),
+    output:
+        "results/{inside}train/{experiment}/seed{seed}/{stage}/weights.safetensors",
+        "results/{inside}train/{experiment}/seed{seed}/{stage}/history.csv",
+        "results/{inside}train/{experiment}/seed{seed}/{stage}/manifest.json",
+    params:
+        identity=identity_of(trained),
+        scale=scale_of,
+    log:
+        "logs/{inside}train/{experiment}/seed{seed}/{stage}.log",
+    threads: threads_of
+    resources:
+        gpu=needs("train", "gpu"),
+        mem_mb=needs("train", "mem_mb"),
+        runtime=needs("train", "runtime"),
+    shell:
+        "posetables train {wildcards.experiment} --stage {wildcards.stage} --seed {wildcards.seed}"
+        " --scale {params.scale} 2>&1 | tee {log}"
