@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from posetables.provenance.processor import processor
+
 if TYPE_CHECKING:
     from posetables.recipe import Compute
 
@@ -16,6 +18,8 @@ def choose(compute: Compute) -> torch.device:
     """The GPU where there is one, with deterministic kernels and the recipe's number of threads."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
     torch.use_deterministic_algorithms(True)
+    # Nothing reads it, and filling it is an eighth of a small step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.set_num_threads(compute.threads)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -30,6 +34,4 @@ def name(device: torch.device) -> str:
     """What a time was measured on."""
     if device.type == "cuda":
         return torch.cuda.get_device_name()
-    with open("/proc/cpuinfo") as file:
-        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    return f"{models[0] if models else 'CPU'}, {torch.get_num_threads()} threads"
+    return f"{processor()}, {torch.get_num_threads()} threads"

@@ -62,6 +62,7 @@ class Optimizer(Params):
     lr: float = Field(gt=0)
     momentum: float = 0.0
     weight_decay: float = 0.0
+    clip: float | None = Field(None, gt=0, description="largest norm of the gradient of all weights together")
 
 
 class Stage(Params):
@@ -218,6 +219,7 @@ class ScaledTraining(Params):
     lr: float
     batch: int
     warmup: float = 0.0
+    clip: float | None = None
 
 
 class Scale(Params):
@@ -226,6 +228,9 @@ class Scale(Params):
     synthetic: bool = False
     resolution: int
     input: Mapping[int, int] = {}
+    """Side of the network's input in pixels: the paper's -> this scale's."""
+    radius: Mapping[float, float] = {}
+    """Radius of target maps, likewise; where none is given it shrinks with the input."""
     people: Mapping[str, Mapping[str, tuple[int, int]]] = {}
     pretrained: bool = True
     networks: Mapping[str, Mapping[str, int | float]] = {}
@@ -323,12 +328,13 @@ class Recipes:
             test=_split(setup.test),
             input=size,
             pixels=entry.pixels,
-            codecs={key: codec.model_copy(update={"radius": codec.radius * zoom}) for key, codec in codecs.items()},
+            codecs={
+                key: codec.model_copy(update={"radius": changes.radius.get(codec.radius, codec.radius * zoom)})
+                for key, codec in codecs.items()
+            },
             augment=setup.augment,
             network=Network(paper=paper, arguments=dict(entry.network) | dict(changes.networks.get(backbone, {}))),
-            stages={
-                key: self._stage(stage, content, changes, backbone, file) for key, stage in entry.stages.items()
-            },
+            stages={key: self._stage(stage, content, changes, backbone, file) for key, stage in entry.stages.items()},
             protocols={
                 key: (protocol := self._pick(content.protocols, key, "protocol", file)).model_copy(
                     update={"blur": protocol.blur * zoom}
@@ -352,8 +358,9 @@ class Recipes:
         )
         if (changed := scale.trainings.get(backbone)) is None:
             return stage
-        optimizer = training.optimizer.model_copy(update={"lr": changed.lr})
-        return stage.model_copy(update=changed.model_dump(exclude={"lr"}) | {"optimizer": optimizer})
+        faster = changed.model_dump(include={"lr", "clip"})
+        shorter = changed.model_dump(include={"epochs", "batch", "warmup"})
+        return stage.model_copy(update=shorter | {"optimizer": training.optimizer.model_copy(update=faster)})
 
     # Files.
 

@@ -63,4 +63,6 @@ def needs(kind, name):
 
 
 def threads_of(wildcards):
+    """Threads of the recipe. Snakemake cuts `threads` to the cores of the machine that it runs on, so that a cluster is
+    told by `cpus_per_task` as well."""
     return RECIPES.scale(scale_of(wildcards)).compute.threads

@@ -27,6 +27,7 @@ rule predict_people:
         "logs/{inside}predict/{experiment}/seed{seed}/{protocol}.log",
     threads: threads_of
     resources:
+        cpus_per_task=threads_of,
         gpu=needs("predict", "gpu"),
         mem_mb=needs("predict", "mem_mb"),
         runtime=needs("predict", "runtime"),
@@ -63,6 +64,7 @@ rule measure_network:
         "logs/{inside}measure/{experiment}.log",
     threads: workflow.cores
     resources:
+        cpus_per_task=threads_of,
         gpu=needs("measure", "gpu"),
         mem_mb=needs("measure", "mem_mb"),
         runtime=needs("measure", "runtime"),

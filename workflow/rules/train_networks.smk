@@ -18,6 +18,7 @@ rule train_stage:
         "logs/{inside}train/{experiment}/seed{seed}/{stage}.log",
     threads: threads_of
     resources:
+        cpus_per_task=threads_of,
         gpu=needs("train", "gpu"),
         mem_mb=needs("train", "mem_mb"),
         runtime=needs("train", "runtime"),

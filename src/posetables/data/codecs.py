@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ class Truth:
     """(B, J) bool."""
     size: int
     """Side of the network's input in pixels."""
+    encoded: dict[tuple[MapCodec, tuple[int, int]], tuple[Tensor, Tensor]] = field(default_factory=dict)
+    """Targets that a codec has made already: stages and stacks share them."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ class MapCodec:
     def loss(self, output: Tensor, truth: Truth) -> Tensor:
         """Mean over people, labelled maps and cells."""
         maps = output.float()
-        target, weight = self.encode(truth, (maps.shape[-2], maps.shape[-1]))
+        cells = (maps.shape[-2], maps.shape[-1])
+        if (self, cells) not in truth.encoded:
+            truth.encoded[self, cells] = self.encode(truth, cells)
+        target, weight = truth.encoded[self, cells]
         if self.recipe.loss == "cross-entropy":
             each = F.binary_cross_entropy_with_logits(maps, target, reduction="none")
         else:

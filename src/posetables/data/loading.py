@@ -85,9 +85,7 @@ def testing_batches(part: Crops, batch: int, *, workers: int = 0) -> Iterator[Ba
     return iter(_loader([part], [(0, people[i : i + batch]) for i in range(0, len(part), batch)], workers))
 
 
-def _loader(
-    parts: Sequence[Crops], keys: Sequence[tuple[int, np.ndarray]], workers: int
-) -> DataLoader[Batch]:
+def _loader(parts: Sequence[Crops], keys: Sequence[tuple[int, np.ndarray]], workers: int) -> DataLoader[Batch]:
     return DataLoader(
         _People(parts),
         sampler=keys,  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ def observer_centric(joints: np.ndarray, visible: np.ndarray) -> Labels:
     """Observer-centric labels (N, 14, 2) from person-centric ones, where none were published.
 
     Legs change sides where the right hip lies right of the left one in the image, arms by the shoulders: the rule agrees
-    with 93 % of LSP's published observer-centric labels. Where one of the two is unlabelled nothing changes.
+    with 94 % of the joints of LSP's published observer-centric labels. Where one of the two is unlabelled nothing changes.
     """
     joints, visible = joints.copy(), visible.copy()
     for limbs in (LEGS, ARMS):
@@ -73,4 +73,5 @@ def _numbers(splits: Mapping[str, tuple[int, int]]) -> tuple[np.ndarray, list[st
 def _middle(joints: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """(N, 2) middle of the box around the labelled joints."""
     known = np.where(visible[:, :, None] > 0, joints, np.nan)
-    return (np.nanmin(known, axis=1) + np.nanmax(known, axis=1)) / 2
+    middle: np.ndarray = (np.nanmin(known, axis=1) + np.nanmax(known, axis=1)) / 2
+    return middle

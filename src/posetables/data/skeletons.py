@@ -58,8 +58,20 @@ def _sides(*names: str) -> tuple[tuple[str, str], ...]:
 
 LSP = Skeleton(
     joints=(
-        "right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle", "right wrist",
-        "right elbow", "right shoulder", "left shoulder", "left elbow", "left wrist", "neck", "head top",
+        "right ankle",
+        "right knee",
+        "right hip",
+        "left hip",
+        "left knee",
+        "left ankle",
+        "right wrist",
+        "right elbow",
+        "right shoulder",
+        "left shoulder",
+        "left elbow",
+        "left wrist",
+        "neck",
+        "head top",
     ),  # fmt: skip
     mirror=_sides("ankle", "knee", "hip", "wrist", "elbow", "shoulder"),
     parents={"head top": "neck"}

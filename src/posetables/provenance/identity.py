@@ -10,13 +10,13 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 PACKAGE = "posetables"
+ROOT = Path(__file__).parents[2]
 
 
 def canonical_json(content: Any) -> str:
@@ -56,10 +56,10 @@ def closure(modules: Iterable[str]) -> set[str]:
 
 @functools.cache
 def _source(module: str) -> ast.Module:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    path = _path(module)
+    if path is None:
         raise ModuleNotFoundError(f"{module}: no such module in the package")
-    return ast.parse(Path(spec.origin).read_bytes())
+    return ast.parse(path.read_bytes())
 
 
 @functools.cache
@@ -87,7 +87,7 @@ def _imports(module: str) -> tuple[str, ...]:
             names.append(base)
             names.extend(f"{base}.{alias.name}" for alias in node.names)
     inside = {name for name in names if name.split(".")[0] == PACKAGE}
-    return tuple(sorted(name for name in inside if _is_module(name)))
+    return tuple(sorted(name for name in inside if _path(name)))
 
 
 def _running(node: ast.AST) -> Iterable[ast.AST]:
@@ -99,9 +99,8 @@ def _running(node: ast.AST) -> Iterable[ast.AST]:
         yield from _running(child)
 
 
-@functools.cache
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+def _path(module: str) -> Path | None:
+    """Found by its place, since asking Python would import the packages above it, torch among them."""
+    place = ROOT.joinpath(*module.split("."))
+    candidates = (place.with_suffix(".py"), place / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)

@@ -23,6 +23,7 @@ from typing import Any
 
 from posetables.errors import InputError
 from posetables.provenance.identity import canonical_json, digest
+from posetables.provenance.processor import processor
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
@@ -72,7 +73,7 @@ def environment() -> dict[str, Any]:
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "lock": _lock_hash(),
         "numpy": importlib.metadata.version("numpy"),
     }
@@ -109,14 +110,6 @@ def now() -> datetime.datetime:
 def _lock_hash() -> str | None:
     lock = Path("constraints.txt")
     return hash_path(lock) if lock.exists() else None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _run(*command: str) -> str | None:

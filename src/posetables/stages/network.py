@@ -25,7 +25,7 @@ def build(recipe: Network, skeleton: str, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     paper = importlib.import_module(f"posetables.models.{recipe.paper}")
     network: nn.Module = paper.build(SKELETONS[skeleton], **recipe.arguments)
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def sides(network: nn.Module, input_side: int, zoom: float = 1.0) -> int:

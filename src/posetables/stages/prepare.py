@@ -88,7 +88,7 @@ def _inside(people: People, frames: np.ndarray, raw: Path) -> tuple[dict[str, La
         if out.sum() > OUTSIDE_LIMIT * known.sum():
             raise InputError(
                 f"{raw}: joints ({name}): {out.sum()} of {known.sum()} lie outside of their images, first in "
-                f"{people.images[out.any(1).argmax()]}; labels and images must be of one data set"
+                f"{people.images[int(out.any(1).argmax())]}; labels and images must be of one data set"
             )
         kept[name] = Labels(labels.joints, np.where(out, 0, labels.visible))
         strays += int(out.sum())

@@ -23,6 +23,7 @@ from posetables.data.loading import Batch, steps_per_epoch, training_batches
 from posetables.data.people import Crops, read_crops
 from posetables.data.random import generator
 from posetables.data.skeletons import SKELETONS
+from posetables.errors import InputError
 from posetables.progress import progress, say
 from posetables.stages import network as networks
 
@@ -62,7 +63,11 @@ def train(
     total = stage.epochs * each
     crop = Batches(recipe, networks.sides(network, recipe.input), count, seed, device)
     loader = training_batches(
-        parts, seed, stage.batch, range(run.step, total), workers=default_workers(device) if workers is None else workers
+        parts,
+        seed,
+        stage.batch,
+        range(run.step, total),
+        workers=default_workers(device) if workers is None else workers,
     )
     with progress(recipe.name, total, done=run.step) as advance:
         for batch in loader:
@@ -75,6 +80,8 @@ def train(
             loss = supervise(maps, truth, recipe.codecs, stage.supervise)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            if stage.optimizer.clip is not None:
+                nn.utils.clip_grad_norm_(network.parameters(), stage.optimizer.clip)
             optimizer.step()
             run.record(float(loss.detach()), each, optimizer.param_groups[0]["lr"])
             run.checkpoint(network, optimizer)
@@ -169,7 +176,7 @@ class Run:
 
     def record(self, loss: float, each: int, rate: float) -> None:
         if not math.isfinite(loss):
-            raise FloatingPointError(f"step {self.step}: the loss is {loss}; lower the learning rate of the recipe")
+            raise InputError(f"{self.path}: step {self.step}: the loss is {loss}; lower lr of this training in params/")
         self.losses += loss
         self.step += 1
         if self.step % each == 0:

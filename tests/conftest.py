@@ -1,0 +1,148 @@
+"""A project in miniature: the real params, shrunk to a handful of synthetic people who are also a mirror of LSP."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+# Before NumPy or torch is loaded: on a shared machine several threads spend their time waiting for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from posetables.cli import main
+
+PARAMS = Path(__file__).parents[1] / "params"
+TRAIN, TEST = [1, 8], [9, 12]
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folder that a test works in, its current directory."""
+
+    root: Path
+    stderr: Callable[[], str]
+
+    def run(self, *arguments: str) -> list[str]:
+        """Do what must succeed; the lines on standard error."""
+        code = main(arguments)
+        lines = self.stderr().splitlines()
+        assert code == 0, lines
+        return lines
+
+    def refusal(self, *arguments: str) -> str:
+        """The one line that the user is told when a command is refused; nothing on the disk may have changed."""
+        before = self.files()
+        self.stderr()
+        code = main(arguments)
+        (line,) = (line for line in self.stderr().splitlines() if line.startswith("posetables: "))
+        assert code == 2
+        assert self.files() == before
+        return line
+
+    def files(self) -> dict[str, str]:
+        """Path -> content hash of everything but locks; folders that something was made aside in count as well."""
+        paths = [path for path in self.root.rglob("*") if path.suffix != ".lock"]
+        return {
+            str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+            for path in paths
+            if path.is_file() or "aside" in path.name
+        }
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Edit one place of a text file, as a person would."""
+        text = (self.root / file).read_text()
+        assert old in text, f"{file} has no {old!r}"
+        (self.root / file).write_text(text.replace(old, new, 1))
+
+    def edit(self, file: str, change: Callable[[dict[str, Any]], None]) -> None:
+        _edit(self.root / file, change)
+
+    def pin(self, dataset: str) -> None:
+        """Take the files of the mirror, as they are now, for the good ones."""
+        _pin(self.root, dataset)
+
+
+@pytest.fixture
+def project(
+    prepared_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Project:
+    """Params, a mirror that no variable names yet, and people fetched and prepared at mini scale."""
+    root = tmp_path / "project"
+    shutil.copytree(prepared_project, root)
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("POSETABLES_MIRROR", raising=False)
+    return Project(root, lambda: capsys.readouterr().err)
+
+
+@pytest.fixture
+def mirror(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's mirror, in use."""
+    monkeypatch.setenv("POSETABLES_MIRROR", str(project.root / "mirror"))
+    return project.root / "mirror"
+
+
+@pytest.fixture(scope="session")
+def prepared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    _write_params(root)
+    with contextlib.chdir(root):
+        for verb in ("fetch", "prepare"):
+            for dataset in ("lsp", "lspet"):
+                assert main([verb, dataset, "--scale", "mini"]) == 0
+    return root
+
+
+def _write_params(root: Path) -> None:
+    from posetables.data.synthetic import write_lsp, write_lspet
+
+    shutil.copytree(PARAMS, root / "params")
+    write_lsp(root / "mirror/lsp", TEST[1], seed=1)
+    write_lspet(root / "mirror/lspet", TRAIN[1], seed=1)
+    _edit(root / "params/scales.yaml", _shrink_scales)
+    # No addresses: a test that needs the network is no test.
+    lsp = {"native": ["images/im{0001..0012}.jpg", "joints_PC.mat", "joints_OC.mat"], "sources": []}
+    lspet = {"native": ["images/im{00001..00008}.jpg", "joints.mat"], "sources": []}
+    _edit(root / "params/datasets/lsp.yaml", lambda it: it.update(lsp, splits={"train": TRAIN, "test": TEST}))
+    _edit(root / "params/datasets/lspet.yaml", lambda it: it.update(lspet, splits={"train": TRAIN}))
+    for dataset in ("lsp", "lspet"):
+        _pin(root, dataset)
+
+
+def _shrink_scales(scales: dict[str, Any]) -> None:
+    scales["lite"]["people"] = {}
+    scales["mini"] |= {
+        "people": {"lsp": {"train": TRAIN, "test": TEST}, "lspet": {"train": TRAIN}},
+        "networks": {
+            "hourglass": {"stacks": 2, "features": 8},
+            "resnet101": {"width": 0.01},
+            "vgg16": {"width": 0.01, "dropout": 0.5},
+            "cpm": {"width": 0.01},
+        },
+        "trainings": {
+            backbone: {"epochs": 2, "lr": 0.002, "batch": 4} for backbone in ("hourglass", "resnet101", "vgg16", "cpm")
+        },
+    }
+
+
+def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _pin(root: Path, dataset: str) -> None:
+    folder = root / "mirror" / dataset
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+    (root / "params/datasets" / f"{dataset}.sha256").write_text("".join(lines))

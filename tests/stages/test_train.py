@@ -1,0 +1,294 @@
+"""Training: the same weights to the byte whatever interrupts it or loads for it, and nothing from one that failed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from posetables.cli import main
+from posetables.data.codecs import MapCodec, Truth
+from posetables.data.loading import Batch
+from posetables.recipe import Codec, Optimizer, Recipes, Stage
+from posetables.stages import network as networks
+from posetables.stages import train
+from posetables.stages.artifacts import Artifacts
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+HOURGLASS, VGG = "hcrn/lsp-pc/hg", "hcrn/lsp-pc/vgg16-hcrn"
+EXPERIMENTS = "params/papers/hcrn/experiments.yaml"
+STEPS = 8  # 16 people, 4 a step, 2 epochs
+MINI = ("--scale", "mini")
+
+
+def folder(experiment: str, stage: str = "main") -> Path:
+    return Path("results/mini/train") / experiment / "seed0" / stage
+
+
+def products(experiment: str) -> tuple[bytes, bytes]:
+    return tuple((folder(experiment) / name).read_bytes() for name in ("weights.safetensors", "history.csv"))  # type: ignore[return-value]
+
+
+def weights(experiment: str, stage: str = "main") -> dict[str, Tensor]:
+    return load_file(folder(experiment, stage) / "weights.safetensors")
+
+
+def facts(experiment: str) -> dict[str, Any]:
+    return json.loads((folder(experiment) / "manifest.json").read_text())["facts"]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """One entry a training step; `stop_at` makes one of them the last."""
+    done: list[int] = []
+    supervise = train.supervise
+
+    def counted(*arguments: Any) -> Tensor:
+        done.append(len(done))
+        return supervise(*arguments)
+
+    monkeypatch.setattr(train, "supervise", counted)
+    yield done
+
+
+def interrupt(project: Project, experiment: str, after: int) -> None:
+    """Stop a training in the middle of a step; checkpoints come every step."""
+    supervise, calls = train.supervise, []
+
+    def stop(*arguments: Any) -> Tensor:
+        calls.append(1)
+        if len(calls) > after:
+            raise KeyboardInterrupt
+        return supervise(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "CHECKPOINT_SECONDS", 0)
+        patch.setattr(train, "supervise", stop)
+        with pytest.raises(KeyboardInterrupt):
+            main(["train", experiment, *MINI])
+
+
+# The same bytes
+
+
+def test_the_number_of_loader_processes_changes_no_byte(project: Project) -> None:
+    found = []
+    for workers in ("0", "1", "2"):
+        project.run("train", HOURGLASS, "--workers", workers, *MINI)
+        found.append(products(HOURGLASS))
+        shutil.rmtree("results")
+    assert found[0] == found[1] == found[2]
+
+
+# VGG16 draws dropout and its SGD keeps momentum; the hourglass has batch statistics and RMSprop's averages.
+@pytest.mark.parametrize("experiment", [HOURGLASS, VGG])
+@pytest.mark.parametrize("after", [2, 4, 7], ids=["first epoch", "between epochs", "last step"])
+def test_an_interrupted_training_ends_in_the_bytes_of_an_uninterrupted_one(
+    project: Project, experiment: str, after: int, steps: list[int]
+) -> None:
+    project.run("train", experiment, *MINI)
+    uninterrupted = products(experiment)
+    shutil.rmtree("results")
+    interrupt(project, experiment, after)
+    assert not folder(experiment).joinpath("manifest.json").exists()
+    steps.clear()
+    project.run("train", experiment, *MINI)
+    assert products(experiment) == uninterrupted
+    assert len(steps) == STEPS - after
+    assert facts(experiment)["restarts"] == 1
+
+
+def test_another_seed_gives_other_weights(project: Project) -> None:
+    project.run("train", HOURGLASS, *MINI)
+    project.run("train", HOURGLASS, "--seed", "1", *MINI)
+    first, second = (Path(f"results/mini/train/{HOURGLASS}/seed{seed}/main/weights.safetensors") for seed in (0, 1))
+    assert first.read_bytes() != second.read_bytes()
+
+
+def test_a_finished_training_leaves_no_checkpoint(project: Project) -> None:
+    interrupt(project, HOURGLASS, after=3)
+    assert [path for path in Path("results/mini/checkpoints").rglob("*") if path.is_file()] != []
+    project.run("train", HOURGLASS, *MINI)
+    assert list(Path("results/mini/checkpoints").iterdir()) == []
+
+
+def test_a_checkpoint_that_was_being_written_when_the_power_went_is_not_in_the_way(project: Project) -> None:
+    interrupt(project, HOURGLASS, after=3)
+    (checkpoints,) = Path("results/mini/checkpoints").iterdir()
+    (checkpoints / "last.aside").write_bytes(b"half of a checkpoint")
+    project.run("train", HOURGLASS, *MINI)
+    assert facts(HOURGLASS)["restarts"] == 1
+
+
+def test_a_full_disk_is_told_when_a_checkpoint_does_not_fit(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full, which stands for a full disk")
+    artifacts = Artifacts(Recipes(), "mini")
+    checkpoints = artifacts.checkpoints(artifacts.train(HOURGLASS, "main", 0))
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "last.aside").symlink_to("/dev/full")
+    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0)
+    assert "no space left on the disk" in project.refusal("train", HOURGLASS, *MINI)
+
+
+# What is written
+
+
+def test_the_history_has_a_line_an_epoch(project: Project) -> None:
+    project.run("train", HOURGLASS, *MINI)
+    history = pd.read_csv(folder(HOURGLASS) / "history.csv")
+    assert history["epoch"].tolist() == [1, 2]
+    assert history["rate"].tolist() == pytest.approx([0.002, 0.002 * 0.1])  # the third milestone, at .8 of all steps
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_the_loss_falls_on_people_seen_often_enough(project: Project) -> None:
+    project.edit("params/scales.yaml", lambda it: it["mini"]["trainings"]["hourglass"].update(epochs=12))
+    project.run("train", HOURGLASS, *MINI)
+    loss = pd.read_csv(folder(HOURGLASS) / "history.csv")["loss"]
+    assert loss.iloc[-1] < 0.6 * loss.iloc[0]
+
+
+def test_a_loss_that_is_no_number_is_told_with_step_and_remedy(project: Project) -> None:
+    project.edit("params/scales.yaml", lambda it: it["mini"]["trainings"]["hourglass"].update(lr=1e30))
+    line = project.refusal("train", HOURGLASS, *MINI)
+    assert "step " in line and "lower the learning rate" in line
+
+
+# Stages
+
+
+def staged(**second: Any) -> Callable[[dict[str, Any]], None]:
+    def change(content: dict[str, Any]) -> None:
+        content["experiments"]["lsp-pc/hg"]["stages"] = {
+            "first": {"training": "hourglass"},
+            "second": {"training": "hourglass", **second},
+        }
+
+    return change
+
+
+def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+def test_a_frozen_module_keeps_weights_and_running_statistics(project: Project) -> None:
+    project.edit(EXPERIMENTS, staged(freeze=["backbone"]))
+    project.run("train", HOURGLASS, "--stage", "second", *MINI)
+    start = networks.build(Recipes().experiment(HOURGLASS, "mini").network, "lsp", seed=0).state_dict()
+    assert moved(start, weights(HOURGLASS, "second")) == {"initial.weight", "initial.bias"}
+
+
+def test_a_stage_starts_from_the_weights_of_another(project: Project) -> None:
+    project.edit("params/scales.yaml", lambda it: it["mini"].update(pretrained=True))
+    project.edit(EXPERIMENTS, staged(init={"": "hcrn/lsp-pc/hg/first"}, freeze=["backbone"]))
+    for stage in ("first", "second"):
+        project.run("train", HOURGLASS, "--stage", stage, *MINI)
+    assert moved(weights(HOURGLASS, "first"), weights(HOURGLASS, "second")) == {"initial.weight", "initial.bias"}
+
+
+def test_a_stage_whose_start_was_not_trained_is_refused(project: Project) -> None:
+    project.edit("params/scales.yaml", lambda it: it["mini"].update(pretrained=True))
+    project.edit(EXPERIMENTS, staged(init={"": "hcrn/lsp-pc/hg/first"}))
+    line = project.refusal("train", HOURGLASS, "--stage", "second", *MINI)
+    assert "results/mini/train/hcrn/lsp-pc/hg/seed0/first/manifest.json: missing" in line
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [({"freeze": ["bakcbone"]}, "bakcbone"), ({"supervise": ["intial"]}, "intial"), ({"init": {"hed": "x"}}, "hed")],
+    ids=["freeze", "supervise", "init"],
+)
+def test_a_misspelt_part_of_the_network_is_told(project: Project, second: dict[str, Any], told: str) -> None:
+    if "init" in second:
+        project.edit("params/scales.yaml", lambda it: it["mini"].update(pretrained=True))
+        second = {"init": {"hed": "hcrn/lsp-pc/hg/first"}}
+    project.edit(EXPERIMENTS, staged(**second))
+    if "init" in second:
+        project.run("train", HOURGLASS, "--stage", "first", *MINI)
+    assert told in project.refusal("train", HOURGLASS, "--stage", "second", *MINI)
+
+
+def test_an_output_without_a_codec_is_told(project: Project) -> None:
+    project.replace(EXPERIMENTS, '"*": ', "initial: ")
+    assert "stack1" in project.refusal("train", HOURGLASS, *MINI)
+
+
+# The parts
+
+
+def codec(**changes: Any) -> Codec:
+    return Codec.model_validate(
+        {"target": "gaussian", "radius": 4, "loss": "l2", "background": False, "activation": "none"} | changes
+    )
+
+
+@pytest.fixture
+def truth() -> Truth:
+    joints = torch.rand(2, 3, 2, generator=torch.Generator().manual_seed(0)) * 32
+    return Truth(joints, torch.ones(2, 3, dtype=torch.bool), 32)
+
+
+@pytest.mark.parametrize("patterns", [["*"], ["stack*"], ["stack1", "refined"]])
+def test_the_loss_is_the_sum_over_supervised_outputs(truth: Truth, patterns: list[str]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    maps = {name: torch.randn(2, 3, 8, 8, generator=generator) for name in ("stack1", "stack2", "refined")}
+    codecs = {"stack*": codec(), "*": codec(loss="cross-entropy")}
+    expected = sum(
+        MapCodec(codecs["stack*" if name.startswith("stack") else "*"]).loss(output, truth)
+        for name, output in maps.items()
+        if any(fnmatch(name, pattern) for pattern in patterns)
+    )
+    assert torch.allclose(train.supervise(maps, truth, codecs, patterns), torch.as_tensor(expected))
+
+
+def test_an_output_that_is_not_supervised_gets_no_gradient(truth: Truth) -> None:
+    maps = {name: torch.zeros(2, 3, 8, 8, requires_grad=True) for name in ("initial", "refined")}
+    train.supervise(maps, truth, {"*": codec()}, ["refined"]).backward()  # type: ignore[no-untyped-call]
+    assert maps["initial"].grad is None
+    assert maps["refined"].grad is not None
+
+
+def test_the_rate_climbs_to_its_value_and_falls_at_each_milestone() -> None:
+    stage = Stage(
+        optimizer=Optimizer(name="sgd", lr=2.0), batch=1, epochs=10, warmup=1.0, milestones={0.8: 0.01, 0.5: 0.1}
+    )
+    rates = [train.learning_rate(stage, epoch / 10, epoch) for epoch in (0, 0.24, 0.49, 1, 4.9, 5, 7.9, 8, 9.9)]
+    assert rates == pytest.approx([0.02, 0.5, 1.0, 2.0, 2.0, 0.2, 0.2, 0.02, 0.02])
+
+
+def test_without_a_warm_up_the_rate_is_full_from_the_first_step() -> None:
+    stage = Stage(optimizer=Optimizer(name="sgd", lr=2.0), batch=1, epochs=10)
+    assert train.learning_rate(stage, 0.0, 0.0) == 2.0
+
+
+def test_what_a_person_looks_like_does_not_depend_on_who_shares_the_batch(project: Project) -> None:
+    recipe = Recipes().experiment(HOURGLASS, "mini")
+    artifacts = Artifacts(Recipes(), "mini")
+    parts = train.people(recipe, {name: artifacts.prepare(name).outputs for name in ("lsp", "lspet")})
+
+    def images(*people: int) -> Tensor:
+        part = parts[0]
+        batch = Batch(
+            1,
+            np.array(people),
+            torch.from_numpy(np.stack([part.store[part.row[i]] for i in people])),
+            torch.from_numpy(part.density[list(people)]),
+            torch.from_numpy(part.joints[list(people)]),
+            torch.from_numpy(part.labelled[list(people)]),
+        )
+        return train.Batches(recipe, 64, 16, 0, torch.device("cpu"))(batch)[0]
+
+    assert torch.equal(images(3, 1, 5)[0], images(0, 3)[1])

@@ -1,0 +1,43 @@
+"""What Snakemake plans, before anything runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+
+Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+PAPER = "results/tables/hcrn_table1.csv"
+
+
+def jobs(plan: str, rule: str) -> list[str]:
+    """The planned jobs of a rule, as Snakemake prints them."""
+    return [block for block in re.split(r"\n(?=(?:local)?rule )", plan) if re.match(rf"(local)?rule {rule}:", block)]
+
+
+def test_paper_scale_plans_the_thirteen_trainings_with_gpu_memory_and_time(snakemake: Snakemake) -> None:
+    done = snakemake("-n", PAPER, "--profile", "slurm")
+    assert done.returncode == 0, done.stderr
+    trainings = jobs(done.stdout + done.stderr, "train_stage")
+    assert len(trainings) == 13
+    for training in trainings:
+        assert re.search(r"mem_mb=32000\b.*runtime=2880\b.*cpus_per_task=8\b.*gpu=1\b", training)
+
+
+def test_images_are_fetched_where_the_network_is(snakemake: Snakemake) -> None:
+    done = snakemake("-n", PAPER, "--profile", "slurm")
+    fetches = jobs(done.stdout + done.stderr, "fetch_dataset")
+    assert len(fetches) == 4
+    assert all(fetch.startswith("localrule") for fetch in fetches)
+
+
+def test_an_unknown_table_is_refused_with_the_nearest_name(snakemake: Snakemake) -> None:
+    done = snakemake("-n", "results/mini/tables/hcrn_tabel1.csv")
+    assert done.returncode != 0
+    assert "no table 'hcrn_tabel1'; did you mean 'hcrn_table1'?" in done.stdout + done.stderr
+
+
+def test_an_unknown_scale_is_refused(snakemake: Snakemake) -> None:
+    done = snakemake("-n", "results/light/tables/hcrn_table1.csv")
+    assert done.returncode != 0
+    assert "results/light/tables/hcrn_table1.csv" in done.stdout + done.stderr

@@ -1,0 +1,88 @@
+"""HCRN's Table I at mini scale, by the real engine, from nothing."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from posetables.provenance.manifest import hash_path
+
+pytestmark = pytest.mark.slow
+
+Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+
+TABLE = "results/mini/tables/hcrn_table1.csv"
+TIME = "Time in secs."
+ROW = "hcrn/lsp-pc/vgg16-hcrn"
+
+
+@pytest.fixture(scope="module")
+def made(clone: Path, snakemake: Snakemake) -> Path:
+    """The clone, once its table is made."""
+    done = snakemake(TABLE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return clone
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def artifacts_of_row(root: Path) -> list[Path]:
+    folder = root / "results/mini"
+    return [
+        folder / f"train/{ROW}/seed0/main/weights.safetensors",
+        folder / f"train/{ROW}/seed0/main/history.csv",
+        folder / f"predictions/{ROW}/seed0/pyramid3.parquet",
+        folder / f"scores/{ROW}/seed0/pyramid3.json",
+    ]
+
+
+def test_the_table_has_the_rows_and_columns_of_the_paper_in_its_order(made: Path) -> None:
+    published = rows(made / "params/papers/hcrn/published.csv")
+    printed = [cell for cell in published if cell["item"] == "hcrn_table1"]
+    table = rows(made / TABLE)
+    assert [row["Methods"] for row in table] == list(dict.fromkeys(cell["row"] for cell in printed))
+    columns = list(dict.fromkeys(cell["column"] for cell in printed))
+    assert list(table[0]) == ["Methods", *columns, "kind", "source"]
+
+
+def test_every_cell_is_measured_and_lies_in_its_interval(made: Path) -> None:
+    cells = rows(made / "results/mini/tables/hcrn_table1.cells.csv")
+    assert len(cells) == 13 * 9
+    for cell in cells:
+        assert cell["kind"] == "measured"
+        assert float(cell["low"]) <= float(cell["value"]) <= float(cell["high"]), cell
+
+
+def test_average_is_the_mean_of_the_seven_columns(made: Path) -> None:
+    for row in rows(made / TABLE):
+        parts = [float(row[name]) for name in ("Head", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")]
+        assert float(row["Avg"]) == pytest.approx(sum(parts) / 7, abs=0.11)
+
+
+def test_a_second_run_has_nothing_to_do_whatever_the_times_say(made: Path, snakemake: Snakemake) -> None:
+    (made / "data/prepared/mini/lsp/annotations.parquet").touch()
+    (made / f"results/mini/train/{ROW}/seed0/main/weights.safetensors").touch()
+    shutil.rmtree(made / ".snakemake")
+    done = snakemake(TABLE)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_row_made_again_by_one_job_at_a_time_has_the_same_bytes(made: Path, snakemake: Snakemake) -> None:
+    before = [hash_path(path) for path in artifacts_of_row(made)]
+    table = [{name: value for name, value in row.items() if name != TIME} for row in rows(made / TABLE)]
+    for kind in ("train", "predictions", "scores"):
+        shutil.rmtree(made / "results/mini" / kind / ROW)
+    (made / TABLE).unlink()
+    done = snakemake(TABLE, "--cores", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [hash_path(path) for path in artifacts_of_row(made)] == before
+    assert [{name: value for name, value in row.items() if name != TIME} for row in rows(made / TABLE)] == table
