@@ -32,7 +32,8 @@ from posetables.data.lsp import read_lsp, read_lspet
 from posetables.data.people import Crops, People, read_crops
 from posetables.data.skeletons import LSP
 from posetables.data.sources import MIRROR_VARIABLE
-from posetables.recipe import Experiment, Recipes
+from posetables.params import Recipes
+from posetables.recipe import Experiment
 from posetables.stages.prepare import prepare
 from posetables.stages.train import Batches
 

@@ -21,7 +21,7 @@ from posetables import device as devices
 from posetables.data import synthetic
 from posetables.data.codecs import codec_of
 from posetables.data.loading import training_batches
-from posetables.recipe import Recipes
+from posetables.params import Recipes
 from posetables.stages import network as networks
 from posetables.stages.train import Batches, build_optimizer, supervise
 

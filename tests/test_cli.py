@@ -58,7 +58,7 @@ def test_the_verbs_lead_from_people_to_a_table_and_a_second_round_does_nothing(
 
 def test_identities_of_the_whole_dag_are_known_without_loading_torch(project: Project) -> None:
     code = (
-        "import sys; from posetables.recipe import Recipes; from posetables.stages.artifacts import Artifacts; "
+        "import sys; from posetables.params import Recipes; from posetables.stages.artifacts import Artifacts; "
         "Artifacts(Recipes(), 'mini').table('hcrn_table1').identity; print('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
@@ -102,9 +102,7 @@ def test_a_seed_below_zero_is_refused(project: Project) -> None:
     assert "seed" in project.refusal("train", HG, "--seed", "-1", *MINI)
 
 
-def test_outside_of_the_project_the_user_is_told_where_to_go(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_outside_of_the_project_the_user_is_told_where_to_go(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.root / "mirror")
     assert "root of the project" in project.refusal("tabulate", "hcrn_table1", *MINI)
 
@@ -169,7 +167,7 @@ def test_a_damaged_file_of_the_mirror_is_told(project: Project, mirror: Path, na
 @pytest.mark.parametrize("name", ["images/im0003.jpg", "joints_PC.mat"])
 def test_a_fetched_file_that_changed_since_is_not_prepared(lite: Project, name: str, damage: Any) -> None:
     damage(lite.root / f"data/raw/lite/lsp/{name}")
-    assert "data/raw/lite/lsp: content" in lite.refusal("prepare", "lsp", *LITE)
+    assert f"data/raw/lite/lsp/{name}: not what its stage wrote" in lite.refusal("prepare", "lsp", *LITE)
 
 
 def test_joints_outside_of_their_images_are_refused_with_the_first_image(project: Project, mirror: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from posetables.errors import InputError
+from posetables.params import Recipes
 from posetables.progress import say
-from posetables.recipe import SCALES, Recipes
+from posetables.recipe import SCALES
 from posetables.stages.artifacts import Artifact, Artifacts, make
 
 
@@ -92,7 +93,7 @@ def train(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Train one stage of an experiment, from its last checkpoint if it was interrupted."""
     recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
     name = options.stage or recipe.final_stage
-    chosen = _pick(recipe.stages, name, "stage", recipe.name)
+    chosen = recipe.stage(name)
     artifact = artifacts.train(options.experiment, name, options.seed)
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
@@ -108,7 +109,7 @@ def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Test a trained experiment by one protocol."""
     recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
     name = options.protocol or next(iter(recipe.protocols))
-    protocol = _pick(recipe.protocols, name, "protocol", recipe.name)
+    protocol = recipe.protocol(name)
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
         from posetables.stages import predict as stage
@@ -124,7 +125,6 @@ def score(artifacts: Artifacts, options: argparse.Namespace) -> None:
 
     recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
     name = options.protocol or next(iter(recipe.protocols))
-    _pick(recipe.protocols, name, "protocol", recipe.name)
     _make(
         artifacts.score(options.experiment, name, options.seed),
         lambda inputs, outputs: stage.score(recipe, inputs, outputs),
@@ -165,12 +165,6 @@ def show(artifacts: Artifacts, options: argparse.Namespace) -> None:
 def _make(artifact: Artifact, stage: Callable[..., Mapping[str, Any]]) -> None:
     if not make(artifact, stage):
         say(f"{artifact.manifest}: up to date")
-
-
-def _pick(entries: Mapping[str, Any], name: str, what: str, owner: str) -> Any:
-    if name not in entries:
-        raise InputError(f"{owner}: no {what} {name!r}; one of: {', '.join(entries)}")
-    return entries[name]
 
 
 def _refuse(message: str) -> int:

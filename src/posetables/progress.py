@@ -44,8 +44,8 @@ def progress(
 ) -> Iterator[Callable[[int], None]]:
     """Show a job of `total` steps (None: unknown) and give the function that reports steps done.
 
-    `done` steps were there before. With `unit` "MB" a step is a byte. A bar if standard error is a terminal; otherwise one line first, one every
-    `LINE_EVERY` seconds and one last.
+    `done` steps were there before. With `unit` "MB" a step is a byte. A bar if standard error is a terminal;
+    otherwise one line first, one every `LINE_EVERY` seconds and one last.
     """
     meter = _Meter(description, total, done, unit, clock)
     show = _bar if sys.stderr.isatty() else _lines

@@ -8,4 +8,4 @@ import torch
 def _one_thread_and_no_settings_left_behind() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")  # use_deterministic_algorithms imports the compiler, for seconds

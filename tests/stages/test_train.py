@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ from torch import Tensor
 from posetables.cli import main
 from posetables.data.codecs import MapCodec, Truth
 from posetables.data.loading import Batch
-from posetables.recipe import Codec, Optimizer, Recipes, Stage
+from posetables.params import Recipes
+from posetables.recipe import Codec, Optimizer, Stage
 from posetables.stages import network as networks
 from posetables.stages import train
 from posetables.stages.artifacts import Artifacts
@@ -50,8 +51,8 @@ def facts(experiment: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """One entry a training step; `stop_at` makes one of them the last."""
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry a training step."""
     done: list[int] = []
     supervise = train.supervise
 
@@ -60,7 +61,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return supervise(*arguments)
 
     monkeypatch.setattr(train, "supervise", counted)
-    yield done
+    return done
 
 
 def interrupt(project: Project, experiment: str, after: int) -> None:
@@ -164,7 +165,7 @@ def test_the_loss_falls_on_people_seen_often_enough(project: Project) -> None:
 def test_a_loss_that_is_no_number_is_told_with_step_and_remedy(project: Project) -> None:
     project.edit("params/scales.yaml", lambda it: it["mini"]["trainings"]["hourglass"].update(lr=1e30))
     line = project.refusal("train", HOURGLASS, *MINI)
-    assert "step " in line and "lower the learning rate" in line
+    assert "step 1: the loss is nan; lower " in line
 
 
 # Stages

@@ -2,7 +2,8 @@ import os
 import sys
 
 from posetables.errors import InputError
-from posetables.recipe import SCALES, Recipes
+from posetables.params import Recipes
+from posetables.recipe import SCALES
 from posetables.stages.artifacts import Artifacts
 
 # The programs of the environment that runs Snakemake, whether or not somebody activated it.
@@ -57,9 +58,12 @@ def told(artifact_of, wildcards):
 
 def needs(kind, name):
     """Resource function: what the scale asks a cluster for; memory and time grow with each attempt."""
-    return lambda wildcards, attempt: RECIPES.scale(scale_of(wildcards)).resources[kind][
-        name
-    ] * (1 if name == "gpu" else attempt)
+
+    def amount(wildcards, attempt):
+        request = getattr(RECIPES.scale(scale_of(wildcards)).resources, kind)
+        return getattr(request, name) * (1 if name == "gpu" else attempt)
+
+    return amount
 
 
 def threads_of(wildcards):

@@ -61,7 +61,8 @@ def unpack(
     The size of all members together, as the archive declares it, is limited to `max_bytes` and to `MAX_RATIO` times
     the archive; zipfile and tarfile never yield more bytes than a member declares.
 
-    Raises `InputError`, naming the archive as `called` (where it came from) and the member, for everything described above.
+    Raises `InputError`, naming the archive as `called` (where it came from) and the member, for everything described
+    above.
     """
     try:
         members = _zip(archive) if zipfile.is_zipfile(archive) else _tar(archive)

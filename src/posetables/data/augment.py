@@ -40,7 +40,7 @@ def draw(recipe: Augment, seed: int, epoch: int, people: int) -> np.ndarray:
 
 
 class Sampler:
-    """Cuts the network's input out of stored crops; keeps its buffer, since allocation costs more than the arithmetic."""
+    """Cuts the network's input out of stored crops. Keeps its buffer: allocation costs more than the arithmetic."""
 
     def __init__(self, pixels: str, device: torch.device) -> None:
         mean, deviation = (torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in PIXELS[pixels])

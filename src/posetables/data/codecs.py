@@ -38,8 +38,9 @@ class MapCodec:
     def encode(self, truth: Truth, cells: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Target (B, J or J+1, h, w) and weight (B, J or J+1, 1, 1) of each map.
 
-        A disc is 1 within `radius` pixels of the joint (at least in the nearest cell) and 0 elsewhere; a joint outside of
-        the input has an empty map; an unlabelled joint has weight 0. The background is 1 minus the maximum of the others.
+        A disc is 1 within `radius` pixels of the joint (at least in the nearest cell) and 0 elsewhere; a joint
+        outside of the input has an empty map; an unlabelled joint has weight 0. The background is 1 minus the maximum
+        of the others.
         """
         height, width = cells
         stride = truth.size / width

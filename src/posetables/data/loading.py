@@ -38,7 +38,7 @@ class _People(Dataset[Batch]):
         self.parts = parts
         self.first = np.cumsum([0, *(len(part) for part in parts)])
 
-    def __getitem__(self, key: tuple[int, np.ndarray]) -> Batch:  # type: ignore[override]
+    def __getitem__(self, key: tuple[int, np.ndarray]) -> Batch:
         epoch, people = key
         store = self.parts[0].store
         crops = np.empty((len(people), *store.shape[1:]), np.uint8)
@@ -88,7 +88,7 @@ def testing_batches(part: Crops, batch: int, *, workers: int = 0) -> Iterator[Ba
 def _loader(parts: Sequence[Crops], keys: Sequence[tuple[int, np.ndarray]], workers: int) -> DataLoader[Batch]:
     return DataLoader(
         _People(parts),
-        sampler=keys,  # type: ignore[arg-type]
+        sampler=keys,
         batch_size=None,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),

@@ -33,7 +33,7 @@ def read_lsp(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
 
 
 def read_lspet(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
-    """LSPET: `joints` is 14 x 3 x N with 1 = VISIBLE, the opposite of LSP; other joints are unlabelled and hold junk."""
+    """LSPET: `joints` is 14 x 3 x N with 1 = VISIBLE, the opposite of LSP; the others hold junk and are unlabelled."""
     numbers, split = _numbers(splits)
     joints = read(folder / "joints.mat", "joints", (len(LSP.joints), 3, None)).transpose(2, 0, 1)[numbers - 1]
     visible = np.where(joints[:, :, 2] == 1, 2, 0)
@@ -50,8 +50,9 @@ def read_lspet(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
 def observer_centric(joints: np.ndarray, visible: np.ndarray) -> Labels:
     """Observer-centric labels (N, 14, 2) from person-centric ones, where none were published.
 
-    Legs change sides where the right hip lies right of the left one in the image, arms by the shoulders: the rule agrees
-    with 94 % of the joints of LSP's published observer-centric labels. Where one of the two is unlabelled nothing changes.
+    Legs change sides where the right hip lies right of the left one in the image, arms by the shoulders: the rule
+    agrees with 94 % of the joints of LSP's published observer-centric labels. Where one of the two is unlabelled
+    nothing changes.
     """
     joints, visible = joints.copy(), visible.copy()
     for limbs in (LEGS, ARMS):

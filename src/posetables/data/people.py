@@ -63,7 +63,7 @@ class Crops:
 
 
 def read_crops(folder: Path, split: str, labels: str, joints: Sequence[int | None]) -> Crops:
-    """People of `split` in a prepared folder; `joints[j]` is the data set's joint for joint j, None where it has none."""
+    """People of `split` in a prepared folder; `joints[j]` is the data set's number of joint j, None if it has none."""
     table = read_table(folder, split)
     xy, visible = unpack(table, labels)
     taken = [0 if joint is None else joint for joint in joints]

@@ -72,7 +72,7 @@ LSP = Skeleton(
         "left wrist",
         "neck",
         "head top",
-    ),  # fmt: skip
+    ),
     mirror=_sides("ankle", "knee", "hip", "wrist", "elbow", "shoulder"),
     parents={"head top": "neck"}
     | {f"{side} {child}": "neck" for side in ("right", "left") for child in ("shoulder", "hip")}

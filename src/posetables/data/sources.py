@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -69,7 +69,7 @@ class DataSource(BaseModel):
     terms: str
     """What the user is told before anything is fetched."""
     skeleton: str | None = None
-    reader: str | None = None
+    reader: Literal["lsp", "lspet"] | None = None
     labels: tuple[str, ...] = ()
     splits: dict[str, _Interval] = {}
     """Split -> first and last image number, both 1-based and inclusive."""
@@ -191,7 +191,7 @@ def fetch(
 
 @dataclass
 class _Intake:
-    """The only door into the folder: a file enters under a native name that is missing, with its hash, or not at all."""
+    """The only door into the folder: a file enters under a missing native name, with its hash, or not at all."""
 
     folder: Path
     pins: Mapping[str, str]

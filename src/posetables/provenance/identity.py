@@ -1,8 +1,8 @@
 """What decides whether an artifact is up to date: known before anything runs, and blind to times and hosts.
 
-identity = hash(stage, the recipe that it reads, code identity, identities of its inputs), as Nix derivations have it; at
-the leaves stand pinned content hashes. Code identity is a hash of the normalised syntax trees of every module that the
-stage imports, transitively, inside the package: a comment changes nothing, an imported helper never goes unnoticed.
+identity = hash(stage, the recipe that it reads, code identity, identities of its inputs), as Nix derivations have it;
+at the leaves stand pinned content hashes. Code identity is a hash of the normalised syntax trees of every module that
+the stage imports, transitively, inside the package: a comment changes nothing, an imported helper never goes unnoticed.
 """
 
 from __future__ import annotations

@@ -34,21 +34,34 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """The manifest, or None where there is none or it cannot be read: the artifact is then made again."""
+    """The manifest, or None where there is none or it is damaged: the artifact is then made again."""
     try:
         content = json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
         return None
-    return content if isinstance(content, dict) else None
+    return content if isinstance(content, dict) and {"identity", "outputs"} <= content.keys() else None
 
 
 def hash_path(path: Path) -> str:
-    """SHA-256 of a file, or of the sorted list of names and hashes of a folder's files."""
+    """SHA-256 of a file, or of the names and hashes of a folder's files."""
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        return digest({str(file.relative_to(path)): hash_path(file) for file in files})
+        return digest(hash_files(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """Every file below a folder -> its SHA-256."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): hash_path(file) for file in files}
+
+
+def describe(path: Path, place: Path) -> dict[str, Any]:
+    """What a manifest records of one output, found at `path` and to lie at `place`; of a folder, every file in it."""
+    if path.is_dir():
+        files = hash_files(path)
+        return {"path": str(place), "sha256": digest(files), "files": files}
+    return {"path": str(place), "sha256": hash_path(path)}
 
 
 def verify(manifest: Path, outputs: Mapping[str, Path]) -> dict[str, Any]:
@@ -57,15 +70,20 @@ def verify(manifest: Path, outputs: Mapping[str, Path]) -> dict[str, Any]:
     if content is None:
         raise InputError(f"{manifest}: missing or unreadable; make the artifact again with the stage that writes it")
     for name, path in outputs.items():
-        recorded = content["outputs"][name]["sha256"]
         if not path.exists():
             raise InputError(f"{path}: missing, though {manifest} records it; run its stage again")
-        if (found := hash_path(path)) != recorded:
-            raise InputError(
-                f"{path}: content {found[:12]} is not the {recorded[:12]} that its stage wrote; "
-                f"delete it and {manifest.name}, then run its stage again"
-            )
+        recorded = content["outputs"][name]
+        found = describe(path, path)
+        if found["sha256"] != recorded["sha256"]:
+            altered = _first_difference(path, recorded.get("files", {}), found.get("files", {}))
+            raise InputError(f"{altered}: not what its stage wrote; delete it and {manifest}, then run the stage again")
     return content
+
+
+def _first_difference(path: Path, recorded: Mapping[str, str], found: Mapping[str, str]) -> Path:
+    """The file of a folder that is altered, missing or new; the path itself if it is a file."""
+    names = sorted(name for name in {*recorded, *found} if recorded.get(name) != found.get(name))
+    return path / names[0] if names else path
 
 
 def environment() -> dict[str, Any]:

@@ -15,8 +15,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from posetables.errors import InputError
+from posetables.params import Recipes
 from posetables.provenance import identity, manifest
-from posetables.recipe import Params, Recipes, ScaleName
+from posetables.recipe import Params, ScaleName
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ def make(artifact: Artifact, stage: Stage) -> bool:
     with _alone(artifact):
         if _is_current(artifact):
             return False
-        inputs = {name: manifest.verify(each.manifest, each.outputs) for name, each in artifact.inputs.items()}
+        inputs = {name: _verified(each) for name, each in artifact.inputs.items()}
         start = manifest.now()
         artifact.manifest.unlink(missing_ok=True)
         aside = artifact.manifest.parent / f".{artifact.manifest.name}.aside"
@@ -63,37 +65,38 @@ def make(artifact: Artifact, stage: Stage) -> bool:
         try:
             made = {name: aside / path.name for name, path in artifact.outputs.items()}
             facts = stage({name: each.outputs for name, each in artifact.inputs.items()}, made)
-            hashes = {name: manifest.hash_path(path) for name, path in made.items()}
+            outputs = {name: manifest.describe(made[name], path) for name, path in artifact.outputs.items()}
             for name, path in artifact.outputs.items():
                 _replace(made[name], path)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        manifest.write(
-            artifact.manifest,
-            {
-                "stage": artifact.stage,
-                "identity": artifact.identity,
-                "recipe": artifact.recipe,
-                "recipe_sha256": identity.digest(artifact.recipe),
-                "code": identity.code_identity(artifact.modules),
-                "inputs": {
-                    name: {
-                        "manifest": str(each.manifest),
-                        "manifest_sha256": manifest.hash_path(each.manifest),
-                        "identity": inputs[name]["identity"],
-                        "outputs": inputs[name]["outputs"],
-                    }
-                    for name, each in artifact.inputs.items()
-                },
-                "outputs": {
-                    name: {"path": str(path), "sha256": hashes[name]} for name, path in artifact.outputs.items()
-                },
-                "facts": facts,
-                "environment": manifest.environment(),
-                "circumstances": manifest.circumstances(start),
-            },
-        )
+        record = _identified(artifact) | {"inputs": inputs, "outputs": outputs, "facts": facts}
+        record |= {"environment": manifest.environment(), "circumstances": manifest.circumstances(start)}
+        manifest.write(artifact.manifest, record)
         return True
+
+
+def _verified(artifact: Artifact) -> dict[str, Any]:
+    """What a manifest records of an input, once the input is current and has the content that its stage wrote."""
+    content = manifest.verify(artifact.manifest, artifact.outputs)
+    if content["identity"] != artifact.identity:
+        raise InputError(f"{artifact.manifest}: made by another recipe or other code; {artifact.stage} it again")
+    return {
+        "manifest": str(artifact.manifest),
+        "manifest_sha256": manifest.hash_path(artifact.manifest),
+        "identity": content["identity"],
+        "outputs": {name: output["sha256"] for name, output in content["outputs"].items()},
+    }
+
+
+def _identified(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "stage": artifact.stage,
+        "identity": artifact.identity,
+        "recipe": artifact.recipe,
+        "recipe_sha256": identity.digest(artifact.recipe),
+        "code": identity.code_identity(artifact.modules),
+    }
 
 
 def _is_current(artifact: Artifact) -> bool:
@@ -174,7 +177,7 @@ class Artifacts:
     @cache  # noqa: B019
     def train(self, name: str, stage: str, seed: int) -> Artifact:
         experiment = self.recipes.experiment(name, self.scale)
-        recipe = experiment.stages[stage]
+        recipe = experiment.stage(stage)
         inputs = {part.dataset: self.prepare(part.dataset) for part in experiment.train}
         for module, origin in recipe.init.items():
             inputs[f"init:{module}"] = self._weights(origin, seed)
@@ -202,7 +205,7 @@ class Artifacts:
         predictions = self.root / "predictions" / name / f"seed{seed}" / f"{protocol}.parquet"
         return Artifact(
             stage="predict",
-            recipe=_plain(experiment, *read) | {"protocol": _plain(experiment.protocols[protocol])},
+            recipe=_plain(experiment, *read) | {"protocol": _plain(experiment.protocol(protocol))},
             modules=("posetables.stages.predict", f"posetables.models.{experiment.network.paper}"),
             outputs={"predictions": predictions},
             manifest=_manifest_of(predictions),
@@ -215,6 +218,7 @@ class Artifacts:
     @cache  # noqa: B019
     def score(self, name: str, protocol: str, seed: int) -> Artifact:
         experiment = self.recipes.experiment(name, self.scale)
+        experiment.protocol(protocol)
         scores = self.root / "scores" / name / f"seed{seed}" / f"{protocol}.json"
         return Artifact(
             stage="score",

@@ -57,7 +57,7 @@ def predict(
 def fused_maps(
     network: nn.Module, batch: Batch, sampler: Sampler, recipe: Experiment, protocol: Protocol, device: torch.device
 ) -> Tensor:
-    """Mean over scales and flips of the maps of the joints, (B, J, input, input): all brought to the size of the crop."""
+    """Mean over scales and flips of the joints' maps, all brought to the size of the crop: (B, J, input, input)."""
     flip = list(SKELETONS[recipe.skeleton].flip)
     upright = torch.eye(2, device=device).expand(len(batch.people), 2, 2)
     total = torch.zeros((), device=device)

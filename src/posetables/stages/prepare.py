@@ -29,10 +29,10 @@ few (1 in 10,000): these are taken as unlabelled."""
 
 
 def prepare(recipe: Preparation, raw: Path, outputs: Mapping[str, Path]) -> dict[str, Any]:
-    """Write `annotations` (Parquet) and `crops` (uint8, N x 3 x S x S); return how many people and stray joints there are.
+    """Write `annotations` (Parquet) and `crops` (uint8, N x 3 x S x S); return counts of people and of stray joints.
 
-    The store holds each person's surroundings at the finest density that any network of the scale reads, but never finer
-    than the image, so that no epoch decodes or shrinks an image again.
+    The store holds each person's surroundings at the finest density that any network of the scale reads, but never
+    finer than the image, so that no epoch decodes or shrinks an image again.
     """
     people = READERS[recipe.reader](raw, recipe.splits)
     count = len(people.images)

@@ -1,0 +1,177 @@
+"""Augmentation: pixels and joints of a person go the same way, and nobody's way depends on anybody else's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from posetables.data.augment import PIXELS, Sampler, draw, move_joints
+from posetables.data.skeletons import LSP
+from posetables.recipe import Augment
+
+CPU = torch.device("cpu")
+STORE, DENSITY, SIDE = 130, 64.0, 64
+HCRN = Augment(rotation=40, scale=(0.7, 1.3), flip=0.5)
+FLIP = list(LSP.flip)
+
+
+def affine(angle: float, scale: float, flipped: bool) -> Tensor:
+    """(1, 2, 2) mirror first, then turn by `angle` degrees and scale."""
+    cos, sin = scale * np.cos(np.deg2rad(angle)), scale * np.sin(np.deg2rad(angle))
+    turn = torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float32)
+    return (turn @ torch.diag(torch.tensor([-1.0 if flipped else 1.0, 1.0])))[None]
+
+
+def marker(box: np.ndarray) -> Tensor:
+    """(1, 3, S, S) crop with a blob at box coordinates `box` on mid grey."""
+    place = box * DENSITY + (STORE - 1) / 2
+    y, x = np.mgrid[:STORE, :STORE]
+    blob = 128 + 127 * np.exp(-((x - place[0]) ** 2 + (y - place[1]) ** 2) / (2 * 2.5**2))
+    return torch.from_numpy(blob.round().astype(np.uint8)).expand(1, 3, -1, -1)
+
+
+def centre_of_light(image: Tensor) -> np.ndarray:
+    light = (image[0, 0].numpy() - 0.05).clip(0)
+    y, x = np.mgrid[: light.shape[0], : light.shape[1]]
+    return np.array([(light * x).sum(), (light * y).sum()]) / light.sum()
+
+
+# Pixels and joints
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    angle=st.floats(-40, 40),
+    scale=st.floats(0.7, 1.3),
+    flipped=st.booleans(),
+    x=st.floats(-0.2, 0.2),
+    y=st.floats(-0.2, 0.2),
+)
+def test_a_marker_painted_at_a_joint_lands_where_the_joint_goes(
+    angle: float, scale: float, flipped: bool, x: float, y: float
+) -> None:
+    to_input, joint = affine(angle, scale, flipped), np.array([x, y])
+    image = Sampler("centred", CPU)(marker(joint), torch.tensor([DENSITY]), to_input, (SIDE, SIDE))
+    moved = move_joints(torch.tensor(joint[None, None]).float(), to_input, torch.tensor([flipped]), [0], SIDE)
+    np.testing.assert_allclose(centre_of_light(image), moved[0, 0], atol=0.15)
+
+
+def test_drawn_maps_move_marker_and_joint_alike() -> None:
+    drawn = torch.from_numpy(draw(HCRN, seed=0, epoch=0, people=8))
+    joint = np.array([0.15, -0.1])
+    for each in drawn:
+        to_input, flipped = each[None, :, :2], each[None, 0, 2] > 0
+        image = Sampler("centred", CPU)(marker(joint), torch.tensor([DENSITY]), to_input, (SIDE, SIDE))
+        moved = move_joints(torch.tensor(joint[None, None]).float(), to_input, flipped, [0], SIDE)
+        np.testing.assert_allclose(centre_of_light(image), moved[0, 0], atol=0.15)
+
+
+@pytest.mark.parametrize("density", [30.0, 64.0])
+def test_the_box_fills_the_input_whatever_the_density_of_the_store(density: float) -> None:
+    store = torch.zeros(1, 3, STORE, STORE, dtype=torch.uint8)
+    first, last = round(STORE / 2 - density / 2), round(STORE / 2 + density / 2)
+    store[..., first:last, first:last] = 255
+    image = Sampler("centred", CPU)(store, torch.tensor([density]), torch.eye(2)[None], (SIDE, SIDE))
+    assert (image[..., 1:-1, 1:-1] == 0.5).all()
+    smaller = Sampler("centred", CPU)(store, torch.tensor([density]), 0.5 * torch.eye(2)[None], (SIDE, SIDE))
+    light = (smaller[0, 0] > 0).nonzero()
+    assert (light.min(0).values.tolist(), light.max(0).values.tolist()) == ([16, 16], [47, 47])
+
+
+def test_joints_are_in_pixels_whose_first_has_its_centre_at_0() -> None:
+    corners = torch.tensor([[[-0.5, -0.5], [0.5, 0.5], [0.0, 0.0]]])
+    moved = move_joints(corners, torch.eye(2)[None], torch.tensor([False]), [0, 1, 2], SIDE)
+    torch.testing.assert_close(moved, torch.tensor([[[-0.5, -0.5], [63.5, 63.5], [31.5, 31.5]]]))
+
+
+# Left and right
+
+
+def test_a_flipped_persons_left_wrist_is_where_the_mirror_shows_the_right_one() -> None:
+    joints = torch.rand(1, 14, 2, generator=torch.Generator().manual_seed(0)) - 0.5
+    moved = move_joints(joints, affine(0, 1, True), torch.tensor([True]), FLIP, SIDE)[0]
+    for i, name in enumerate(LSP.joints):
+        other = name.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
+        x, y = joints[0, LSP.index(other)]
+        torch.testing.assert_close(moved[i], torch.stack([SIDE - 1 - ((x + 0.5) * SIDE - 0.5), (y + 0.5) * SIDE - 0.5]))
+
+
+def test_only_flipped_people_change_names() -> None:
+    joints = torch.rand(2, 14, 2)
+    moved = move_joints(joints, torch.eye(2).expand(2, 2, 2), torch.tensor([False, True]), FLIP, SIDE)
+    plain = (joints + 0.5) * SIDE - 0.5
+    torch.testing.assert_close(moved[0], plain[0])
+    torch.testing.assert_close(moved[1], plain[1, FLIP])
+
+
+# Draws
+
+
+def test_a_persons_draw_does_not_depend_on_who_else_is_there() -> None:
+    np.testing.assert_array_equal(draw(HCRN, 0, 3, people=100)[:7], draw(HCRN, 0, 3, people=7))
+
+
+@pytest.mark.parametrize(("seed", "epoch"), [(1, 3), (0, 4)])
+def test_seeds_and_epochs_draw_for_themselves(seed: int, epoch: int) -> None:
+    assert (draw(HCRN, 0, 3, 50) != draw(HCRN, seed, epoch, 50)).any((1, 2)).all()
+
+
+def test_draws_fill_their_ranges_and_stay_inside() -> None:
+    drawn = draw(HCRN, 0, 0, 20_000).astype(np.float64)
+    flipped, upright = drawn[:, 0, 2] > 0, drawn[:, :, :2].copy()
+    upright[flipped, :, 0] *= -1
+    scale = np.sqrt(np.linalg.det(upright))
+    angle = np.rad2deg(np.arctan2(upright[:, 1, 0], upright[:, 0, 0]))
+    assert flipped.mean() == pytest.approx(0.5, abs=0.02)
+    assert (np.linalg.det(drawn[:, :, :2]) < 0).tolist() == flipped.tolist()
+    np.testing.assert_allclose([scale.min(), scale.mean(), scale.max()], [0.7, 1.0, 1.3], atol=0.01)
+    np.testing.assert_allclose([angle.min(), angle.mean(), angle.max()], [-40, 0, 40], atol=0.6)
+    assert abs(np.corrcoef(np.stack([scale, angle, flipped]))[np.triu_indices(3, 1)]).max() < 0.03
+
+
+def test_a_recipe_without_augmentation_leaves_people_as_they_are() -> None:
+    drawn = draw(Augment(rotation=0, scale=(1, 1), flip=0), 0, 0, 3)
+    np.testing.assert_array_equal(drawn, np.tile(np.eye(2, 3), (3, 1, 1)))
+
+
+# Sampling
+
+
+def plain_sample(store: np.ndarray, density: float, to_input: np.ndarray, side: int, pixels: str) -> np.ndarray:
+    """Bilinear interpolation, pixel by pixel in float64; what lies outside of the store has the mean colour."""
+    mean, deviation = (np.array(values) * 255 for values in PIXELS[pixels])
+    values = (store.astype(np.float64) - mean[:, None, None]) / deviation[:, None, None]
+    size, image = store.shape[-1], np.zeros((3, side, side))
+    for row in range(side):
+        for column in range(side):
+            box = np.linalg.inv(to_input) @ (np.array([column + 0.5, row + 0.5]) / side - 0.5)
+            x, y = box * density + (size - 1) / 2
+            for j in (int(np.floor(y)), int(np.floor(y)) + 1):
+                for i in (int(np.floor(x)), int(np.floor(x)) + 1):
+                    if 0 <= i < size and 0 <= j < size:
+                        image[:, row, column] += values[:, j, i] * (1 - abs(x - i)) * (1 - abs(y - j))
+    return image
+
+
+@pytest.mark.parametrize("pixels", list(PIXELS))
+@pytest.mark.parametrize(("angle", "scale", "flipped"), [(0, 1, False), (33, 0.7, True), (-20, 1.3, False)])
+def test_the_sampler_is_plain_bilinear_interpolation(pixels: str, angle: float, scale: float, flipped: bool) -> None:
+    store = np.random.default_rng(0).integers(0, 256, (1, 3, 20, 20), np.uint8)
+    to_input = affine(angle, scale, flipped)
+    found = Sampler(pixels, CPU)(torch.from_numpy(store), torch.tensor([11.0]), to_input, (12, 12))
+    expected = plain_sample(store[0], 11.0, to_input[0].double().numpy(), 12, pixels)
+    np.testing.assert_allclose(found[0], expected, atol=1e-4)
+
+
+def test_a_sampler_that_is_used_again_has_forgotten_the_batch_before() -> None:
+    sampler, eye = Sampler("centred", CPU), torch.eye(2).expand(2, 2, 2)
+    first, second = (torch.randint(0, 256, (2, 3, 20, 20), dtype=torch.uint8) for _ in range(2))
+    sampler(first, torch.full((2,), 10.0), eye, (8, 8))
+    again = sampler(second, torch.full((2,), 10.0), eye, (8, 8))
+    assert torch.equal(again, Sampler("centred", CPU)(second, torch.full((2,), 10.0), eye, (8, 8)))
+    smaller = sampler(second[:1], torch.full((1,), 10.0), eye[:1], (8, 8))
+    assert torch.equal(smaller, again[:1])
