@@ -18,7 +18,6 @@ from posetables.papers.published import read as read_published
 from posetables.recipe import (
     Augment,
     Codec,
-    Column,
     Compute,
     Experiment,
     Network,
@@ -83,16 +82,6 @@ class ExperimentsFile(Params):
     protocols: Mapping[str, Protocol]
     trainings: Mapping[str, Training]
     experiments: Mapping[str, ExperimentEntry]
-
-
-class TableEntry(Params):
-    title: str
-    row_header: str
-    convention: str
-    protocol: str
-    columns: Mapping[str, Column]
-    rows: Mapping[str, str]
-    notes: tuple[str, ...] = ()
 
 
 class ScaledTraining(Params):
@@ -308,8 +297,7 @@ class Recipes:
     def _tables(self, paper: str) -> Iterable[Table]:
         path = self.params / "papers" / paper / "tables.yaml"
         for name, content in _yaml(path).items():
-            entry = _validate(path, content, TableEntry, name)
-            yield Table(name=name, paper=paper, **entry.model_dump())
+            yield _validate(path, content | {"name": name, "paper": paper}, Table, name)
 
     def _read(self, path: Path, kind: type[Model]) -> Model:
         return _validate(path, _yaml(path), kind)

@@ -11,14 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from posetables.data.lsp import observer_centric
 from posetables.data.skeletons import LSP
 from posetables.data.synthetic_figure import Array, Figure, sample_figure
 from posetables.data.synthetic_painting import Picture
 from posetables.data.synthetic_scene import photograph
 from posetables.errors import InputError
-
-LIMBS = {"hip": ("hip", "knee", "ankle"), "shoulder": ("shoulder", "elbow", "wrist")}
-"""Joint that decides which side a limb is seen on -> joints of the limb."""
 
 MAT_HEADER = b"MATLAB 5.0 MAT-file, synthetic people of posetables".ljust(116)
 
@@ -87,14 +85,9 @@ def _sized(rng: np.random.Generator, length: float) -> tuple[Figure, float, Arra
 
 
 def _observer_centric(joints: Array) -> Array:
-    """Joints (N, 14, 3) with legs swapped where the right hip lies right of the left one, and arms by the shoulders."""
-    joints = joints.copy()
-    for first, limb in LIMBS.items():
-        right, left = ([LSP.index(f"{side} {joint}") for joint in limb] for side in ("right", "left"))
-        swapped = joints[:, LSP.index(f"right {first}"), 0] > joints[:, LSP.index(f"left {first}"), 0]
-        people = np.flatnonzero(swapped)[:, None]
-        joints[people, right], joints[people, left] = joints[people, left], joints[people, right]
-    return joints
+    """Joints (N, 14, 3) with the occluded flag, by the rule that stands in where labels were never published."""
+    labels = observer_centric(joints[:, :, :2], 2 - joints[:, :, 2])
+    return np.dstack([labels.joints, 2 - labels.visible])
 
 
 def _generator(seed: int, dataset: int, person: int) -> np.random.Generator:
