@@ -25,7 +25,7 @@ def recorded(tmp_path: Path) -> tuple[Path, dict[str, Path]]:
     for i in range(3):
         (outputs["folder"] / f"images/im{i}.jpg").write_bytes(CONTENT + bytes([i]))
     record = {name: manifest.describe(path, path) for name, path in outputs.items()}
-    manifest.write(tmp_path / "manifest.json", {"outputs": record})
+    manifest.write(tmp_path / "manifest.json", {"identity": "one", "outputs": record})
     return tmp_path / "manifest.json", outputs
 
 

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from posetables.errors import InputError
+
 if TYPE_CHECKING:
     from posetables.recipe import Codec
 
@@ -85,7 +87,7 @@ def codec_of(output: str, codecs: Mapping[str, Codec]) -> MapCodec:
     for pattern, recipe in codecs.items():
         if fnmatch(output, pattern):
             return MapCodec(recipe)
-    raise KeyError(f"no codec for output {output!r} among {', '.join(codecs)}")
+    raise InputError(f"params/: codecs: none for output {output!r} among {', '.join(codecs)}")
 
 
 def peaks(maps: Tensor) -> tuple[Tensor, Tensor]:

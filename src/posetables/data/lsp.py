@@ -10,6 +10,7 @@ import numpy as np
 from posetables.data.matfiles import read
 from posetables.data.people import Labels, People
 from posetables.data.skeletons import LSP
+from posetables.errors import InputError
 
 LSPET_SIDE = 175.0
 """Pixels. People of both sets are about 150 pixels long; 175 is the median side of LSP's images, which frame them."""
@@ -27,7 +28,7 @@ def read_lsp(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
     labels = {}
     for name in ("pc", "oc"):
         joints = read(folder / f"joints_{name.upper()}.mat", "joints", (3, len(LSP.joints), None))
-        joints = joints.transpose(2, 1, 0)[numbers - 1]
+        joints = _of_images(joints.transpose(2, 1, 0), numbers, folder / f"joints_{name.upper()}.mat")
         labels[name] = Labels(joints[:, :, :2] - 1, np.where(joints[:, :, 2] == 1, 1, 2))
     return People([f"images/im{i:04d}.jpg" for i in numbers], split, labels)
 
@@ -35,8 +36,11 @@ def read_lsp(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
 def read_lspet(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
     """LSPET: `joints` is 14 x 3 x N with 1 = VISIBLE, the opposite of LSP; the others hold junk and are unlabelled."""
     numbers, split = _numbers(splits)
-    joints = read(folder / "joints.mat", "joints", (len(LSP.joints), 3, None)).transpose(2, 0, 1)[numbers - 1]
+    path = folder / "joints.mat"
+    joints = _of_images(read(path, "joints", (len(LSP.joints), 3, None)).transpose(2, 0, 1), numbers, path)
     visible = np.where(joints[:, :, 2] == 1, 2, 0)
+    if (bare := numbers[(visible == 0).all(1)]).size:
+        raise InputError(f"{path}: joints: no joint of im{bare[0]:05d}.jpg is labelled; fetch the data set again")
     xy = np.where(visible[:, :, None] > 0, joints[:, :, :2] - 1, 0.0)
     return People(
         [f"images/im{i:05d}.jpg" for i in numbers],
@@ -69,6 +73,13 @@ def _numbers(splits: Mapping[str, tuple[int, int]]) -> tuple[np.ndarray, list[st
     """1-based image numbers of all splits, and the split of each."""
     numbers = [np.arange(first, last + 1) for first, last in splits.values()]
     return np.concatenate(numbers), [name for name, part in zip(splits, numbers, strict=True) for _ in part]
+
+
+def _of_images(labels: np.ndarray, numbers: np.ndarray, path: Path) -> np.ndarray:
+    if len(labels) < numbers.max():
+        raise InputError(f"{path}: joints: labels of {len(labels)} images, but splits ask for {numbers.max()}")
+    chosen: np.ndarray = labels[numbers - 1]
+    return chosen
 
 
 def _middle(joints: np.ndarray, visible: np.ndarray) -> np.ndarray:

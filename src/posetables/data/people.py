@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow
+from pyarrow import parquet
 
 
 @dataclass(frozen=True)
@@ -64,31 +65,41 @@ class Crops:
 
 def read_crops(folder: Path, split: str, labels: str, joints: Sequence[int | None]) -> Crops:
     """People of `split` in a prepared folder; `joints[j]` is the data set's number of joint j, None if it has none."""
-    table = read_table(folder, split)
-    xy, visible = unpack(table, labels)
+    described = ("person", "row", "density", "center_x", "center_y", "side")
+    table = read_people(folder, split, *described, f"joints_{labels}", f"visible_{labels}")
     taken = [0 if joint is None else joint for joint in joints]
     known = np.array([joint is not None for joint in joints])
-    center = table[["center_x", "center_y"]].to_numpy()
-    side = table["side"].to_numpy()
+    center = np.stack([table["center_x"], table["center_y"]], 1)
+    xy = table[f"joints_{labels}"].reshape(len(center), -1, 2)
     return Crops(
         store=np.load(folder / "crops.npy", mmap_mode="r"),
-        row=table["row"].to_numpy(),
-        density=table["density"].to_numpy(np.float32),
-        joints=((xy[:, taken] - center[:, None]) / side[:, None, None]).astype(np.float32),
-        labelled=(visible[:, taken] > 0) & known,
+        row=table["row"],
+        density=table["density"].astype(np.float32),
+        joints=((xy[:, taken] - center[:, None]) / table["side"][:, None, None]).astype(np.float32),
+        labelled=(table[f"visible_{labels}"][:, taken] > 0) & known,
         person=table["person"].tolist(),
         center=center,
-        side=side,
+        side=table["side"],
     )
 
 
-def read_table(folder: Path, split: str) -> pd.DataFrame:
-    """Rows of one split of the annotation table."""
-    table = pd.read_parquet(folder / "annotations.parquet")
-    return table[table["split"] == split].reset_index(drop=True)
+def read_people(folder: Path, split: str, *names: str) -> dict[str, np.ndarray]:
+    """Columns of the annotation table in a prepared folder, for the people of one split."""
+    table = read_columns(folder / "annotations.parquet", "split", *names)
+    mine = table["split"] == split
+    return {name: table[name][mine] for name in names}
 
 
-def unpack(table: pd.DataFrame, labels: str) -> tuple[np.ndarray, np.ndarray]:
-    """(N, J, 2) joints in pixels of the image and (N, J) visibility of one label set."""
-    joints = np.stack(table[f"joints_{labels}"].tolist())
-    return joints.reshape(len(table), -1, 2), np.stack(table[f"visible_{labels}"].tolist())
+def read_columns(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Columns of a Parquet file as arrays of N; a column of lists of equal length becomes (N, length).
+
+    Read by Arrow itself: importing pandas takes longer than most stages that come after training.
+    """
+    table = parquet.read_table(path, columns=list(names))
+    return {name: _array(table[name].combine_chunks()) for name in names}
+
+
+def _array(column: pyarrow.Array) -> np.ndarray:
+    if pyarrow.types.is_list(column.type):
+        return np.asarray(column.flatten()).reshape(len(column), -1)
+    return np.asarray(column)

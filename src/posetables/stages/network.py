@@ -36,14 +36,25 @@ def sides(network: nn.Module, input_side: int, zoom: float = 1.0) -> int:
 
 def load(network: nn.Module, module: str, path: Path) -> None:
     """Fill `module` ("" is the whole network) from the weights at `path`."""
-    target = network.get_submodule(module)
+    target = submodule(network, module)
     if path.is_dir():
         (path,) = (file for file in path.iterdir() if file.suffix == ".pth")
     weights = _read_public(path, target) if path.suffix == ".pth" else _read(path)
-    missing, unexpected = target.load_state_dict(weights, strict=False)
-    if missing or unexpected:
-        key = (missing or unexpected)[0]
-        raise InputError(f"{path}: {key}: not the weights of {type(target).__name__}; check init in the recipe")
+    wanted = {name: value.shape for name, value in target.state_dict().items()}
+    given = {name: value.shape for name, value in weights.items()}
+    for key in {**wanted, **given}:
+        if wanted.get(key) != given.get(key):
+            raise InputError(f"{path}: {key}: not the weights of this {type(target).__name__}; check init in params/")
+    target.load_state_dict(weights)
+
+
+def submodule(network: nn.Module, name: str) -> nn.Module:
+    """A part of a network by the name that a recipe gives; "" is the whole."""
+    try:
+        return network.get_submodule(name)
+    except AttributeError as error:
+        parts = ", ".join(part for part, _ in network.named_children())
+        raise InputError(f"params/: {type(network).__name__} has no part {name!r}; it has {parts}") from error
 
 
 def save(network: nn.Module, path: Path) -> None:
@@ -63,6 +74,7 @@ def _read_public(path: Path, target: nn.Module) -> Mapping[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise InputError(f"{path}: not a plain state dict ({error}); fetch it again") from error
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: not a plain state dict ({reason}); fetch it again") from error
     weights: Mapping[str, Tensor] = importlib.import_module(type(target).__module__).from_torchvision(state)
     return weights

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 GREY = (128, 128, 128)
 
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+JPEG_TAIL = 512
+"""Bytes in which a JPEG must end; some of LSP's images carry a few more after their end."""
+
 READERS = {"lsp": lsp.read_lsp, "lspet": lsp.read_lspet}
 
 OUTSIDE_LIMIT = 0.01
@@ -57,12 +61,17 @@ def prepare(recipe: Preparation, raw: Path, outputs: Mapping[str, Path]) -> dict
 def read_image(path: Path) -> np.ndarray:
     """RGB image (h, w, 3) uint8."""
     try:
-        image = mmcv.imread(path, channel_order="rgb")
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; fetch the data set again") from error
-    if image is None:
-        raise InputError(f"{path}: not an image or cut short; delete it and fetch the data set again")
-    return np.asarray(image)
+    # OpenCV paints what is missing of a JPEG grey and says nothing: only the end of the file tells.
+    whole = not content.startswith(JPEG_START) or JPEG_END in content[-JPEG_TAIL:]
+    try:
+        if whole and (image := mmcv.imfrombytes(content, channel_order="rgb")) is not None:
+            return np.asarray(image)
+    except cv2.error:
+        pass  # told below, like the rest
+    raise InputError(f"{path}: not an image or cut short; delete it and fetch the data set again")
 
 
 def cut(image: np.ndarray, center: np.ndarray, zoom: float, side: int) -> np.ndarray:

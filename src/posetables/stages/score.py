@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from posetables.data.people import read_table, unpack
+from posetables.data.people import read_columns, read_people
 from posetables.data.skeletons import SKELETONS, Skeleton
 from posetables.errors import InputError
 from posetables.metrics import bootstrap, pck, pcp
@@ -25,20 +24,20 @@ BOOTSTRAP_KEY = (0, 0)
 
 def score(recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> dict[str, Any]:
     """Write `scores` (JSON): metric -> column -> value and 95 % interval in per cent."""
-    truth = read_table(inputs["people"]["annotations"].parent, recipe.test.split)
-    predictions = pd.read_parquet(inputs["predictions"]["predictions"])
-    if predictions["person"].tolist() != truth["person"].tolist():
-        path = inputs["predictions"]["predictions"]
+    path = inputs["predictions"]["predictions"]
+    names = ("person", f"joints_{recipe.labels}", f"visible_{recipe.labels}")
+    person, joints, visible = read_people(inputs["people"]["annotations"].parent, recipe.test.split, *names).values()
+    predicted = read_columns(path, "person", "joints")
+    if predicted["person"].tolist() != person.tolist():
         raise InputError(f"{path}: person: not the people of {recipe.test.split}; predict again")
-    joints, visible = unpack(truth, recipe.labels)
-    found = np.stack(predictions["joints"].tolist()).reshape(joints.shape)
+    found, truth = (each.reshape(len(person), -1, 2) for each in (predicted["joints"], joints))
     skeleton = SKELETONS[recipe.skeleton]
     scores = {
-        "pck": pck_columns(found, joints, visible > 0, skeleton),
-        "pcp": pcp_columns(found, joints, visible > 0, skeleton),
+        "pck": pck_columns(found, truth, visible > 0, skeleton),
+        "pcp": pcp_columns(found, truth, visible > 0, skeleton),
     }
     outputs["scores"].write_text(json.dumps(scores, indent=1) + "\n")
-    return {"people": len(truth)}
+    return {"people": len(person)}
 
 
 def pck_columns(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 if TYPE_CHECKING:
-    from posetables.recipe import Column, Table
+    from posetables.recipe import Table
 
 
 def tabulate(
@@ -29,14 +28,13 @@ def tabulate(
         for row in table.rows
         for name in table.columns
     ]
-    pd.DataFrame(records).to_csv(outputs["cells"], index=False)
-    lines = [
-        {table.row_header: row}
-        | {name: printed(record["value"], column) for (name, column), record in _of_row(row, table, records)}
-        | {"kind": "measured", "source": experiment}
-        for row, experiment in table.rows.items()
-    ]
-    pd.DataFrame(lines).to_csv(outputs["table"], index=False)
+    write(outputs["cells"], records)
+    lines = []
+    for row, experiment in table.rows.items():
+        mine = {record["column"]: record["value"] for record in records if record["row"] == row}
+        cells = {name: f"{mine[name]:.{column.decimals}f}" for name, column in table.columns.items()}
+        lines.append({table.row_header: row} | cells | {"kind": "measured", "source": experiment})
+    write(outputs["table"], lines)
     return {"cells": len(records)}
 
 
@@ -72,10 +70,9 @@ def cell(
     }
 
 
-def printed(value: float, column: Column) -> str:
-    return f"{value:.{column.decimals}f}"
-
-
-def _of_row(row: str, table: Table, records: list[dict[str, Any]]) -> Any:
-    mine = [record for record in records if record["row"] == row]
-    return zip(table.columns.items(), mine, strict=True)
+def write(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Records with the same keys as CSV; numbers at full precision, nothing for None."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,6 +135,8 @@ def supervise(maps: Mapping[str, Tensor], truth: Truth, codecs: Mapping[str, Cod
         for name, output in maps.items()
         if any(fnmatch(name, pattern) for pattern in outputs)
     ]
+    if not losses:
+        raise InputError(f"params/: supervise: {', '.join(outputs)} names no output; there are {', '.join(maps)}")
     return torch.stack(losses).sum()
 
 
@@ -155,7 +159,7 @@ def freeze(network: nn.Module, modules: Sequence[str]) -> None:
     """Keep the weights and the running statistics of `modules` as they are."""
     network.train()
     for module in modules:
-        network.get_submodule(module).requires_grad_(False).eval()
+        networks.submodule(network, module).requires_grad_(False).eval()
 
 
 def default_workers(device: torch.device) -> int:
@@ -194,7 +198,11 @@ class Run:
                 "run": {"step": self.step, "restarts": self.restarts, "history": self.history, "losses": self.losses},
             }
             aside = self.path.with_suffix(".aside")
-            torch.save(state, aside)
+            try:
+                torch.save(state, aside)
+            except RuntimeError as error:  # how torch tells that it could not write
+                aside.unlink(missing_ok=True)
+                raise OSError(errno.ENOSPC, "no space left", str(aside)) from error
             aside.rename(self.path)
             self.saved = time.monotonic()
 
@@ -210,6 +218,4 @@ class Run:
 
     def forget(self) -> None:
         """The finished weights make the checkpoint useless."""
-        self.path.unlink(missing_ok=True)
-        if self.path.parent.exists():
-            self.path.parent.rmdir()
+        shutil.rmtree(self.path.parent, ignore_errors=True)
