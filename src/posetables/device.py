@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def choose(compute: Compute) -> torch.device:
     """The GPU where there is one, with deterministic kernels and the recipe's number of threads."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
-    torch.use_deterministic_algorithms(True)
+    # The flag of `use_deterministic_algorithms`, which itself would import the whole compiler.
+    torch.set_deterministic_debug_mode("error")
     # Nothing reads it, and filling it is an eighth of a small step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False

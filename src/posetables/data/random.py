@@ -12,7 +12,9 @@ import numpy as np
 
 def generator(seed: int, purpose: str, epoch: int = 0) -> np.random.Generator:
     """Counter-based generator (Philox) of one purpose in one epoch; row i of what it draws belongs to sample i."""
-    return np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(purpose.encode()) << 32 | epoch]))
+    # As uint64 by hand: NumPy makes float64 of a list that mixes sizes, and the epoch would be rounded away.
+    key = np.array([seed, zlib.crc32(purpose.encode()) << 32 | epoch], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key))
 
 
 def order(seed: int, epoch: int, people: int) -> np.ndarray:

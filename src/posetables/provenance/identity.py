@@ -78,27 +78,46 @@ def _is_text(node: ast.stmt) -> bool:
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
-    names: list[str] = []
+    names = _above(module)
     for node in _running(_source(module)):
         if isinstance(node, ast.Import):
             names.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
+            base = _base(module, node)
             names.append(base)
             names.extend(f"{base}.{alias.name}" for alias in node.names)
     inside = {name for name in names if name.split(".")[0] == PACKAGE}
     return tuple(sorted(name for name in inside if _path(name)))
 
 
+def _above(module: str) -> list[str]:
+    """The packages that a module lies in: importing it runs them first."""
+    parts = module.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts))]
+
+
+def _base(module: str, node: ast.ImportFrom) -> str:
+    """The module that `from ... import` names, relative or not."""
+    if not node.level:
+        return node.module or ""
+    path = _path(module)
+    package = module.split(".") if path is not None and path.name == "__init__.py" else module.split(".")[:-1]
+    return ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
+
+
 def _running(node: ast.AST) -> Iterable[ast.AST]:
     """All nodes below `node` except the bodies of `if TYPE_CHECKING`."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            for other in child.orelse:
+                yield other
+                yield from _running(other)
             continue
         yield child
         yield from _running(child)
 
 
+@functools.cache
 def _path(module: str) -> Path | None:
     """Found by its place, since asking Python would import the packages above it, torch among them."""
     place = ROOT.joinpath(*module.split("."))
