@@ -81,7 +81,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.testing.assert_close(diffuse(*inputs(), RADIUS), unfolded(*inputs(), RADIUS))
     times = [(seconds(unfolded), seconds(diffuse)) for _ in range(RUNS)]
-    slow, fast = (statistics.median(column) for column in zip(*times))
+    slow, fast = (statistics.median(column) for column in zip(*times, strict=True))
     large, small = in_a_process(unfolded), in_a_process(diffuse)
     print(f"time    {slow:.3f} s / {fast:.3f} s = {slow / fast:.1f}x less")
     print(f"memory  {large:.0f} MB / {small:.1f} MB = {large / small:.1f}x less")

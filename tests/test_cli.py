@@ -72,8 +72,8 @@ def test_identities_of_the_whole_dag_are_known_without_loading_torch(project: Pr
     [
         (("tabulate", "hcrn_table11"), ["params/papers/*/tables.yaml", "table 'hcrn_table11'", "'hcrn_table1'"]),
         (("show", "hcrn_tabel1"), ["params/papers/*/tables.yaml", "table 'hcrn_tabel1'", "'hcrn_table1'"]),
-        (("train", "hcrn/lsp-pc/hg-hrcn"), ["hcrn/experiments.yaml", "experiment 'lsp-pc/hg-hrcn'", "hg-hcrn"]),
-        (("train", "hcrn/lsp-pc/HG"), ["hcrn/experiments.yaml", "experiment 'lsp-pc/HG'", "lsp-pc/hg"]),
+        (("train", "hcrn/lsp-pc/hg-hrcn"), ["hcrn/experiments.yaml", "experiment 'hcrn/lsp-pc/hg-hrcn'", "hg-hcrn"]),
+        (("train", "hcrn/lsp-pc/HG"), ["hcrn/experiments.yaml", "experiment 'hcrn/lsp-pc/HG'", "lsp-pc/hg"]),
         (("train", "hcnr/lsp-pc/hg"), ["experiments.yaml", "experiment 'hcnr/lsp-pc/hg'", "'hcrn/lsp-pc/hg'"]),
         (("measure", "hg"), ["experiments.yaml", "experiment 'hg'", "hcrn/lsp-pc/hg"]),
         (("train", HG, "--stage", "mian"), [HG, "stage 'mian'", "main"]),

@@ -32,7 +32,7 @@ def test_a_log_gets_one_line_in_ten_seconds_with_rate_and_time_left(
 ) -> None:
     now = 0.0
     with progress.progress("steps", 100, clock=lambda: now) as advance:
-        for now in map(float, range(1, 31)):
+        for now in map(float, range(1, 31)):  # noqa: B007 - the clock reads it
             advance(2)
     assert lines(capsys) == [
         "steps: 0 of 100",

@@ -19,6 +19,8 @@ from posetables.stages.artifacts import Artifact, Artifacts, make
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; 0 done, 2 something given was wrong (one line says what)."""
     options = parser().parse_args(arguments)
+    if not Path("params").is_dir():
+        return _refuse(f"{Path.cwd()}: no folder params/ here; go to the root of the project")
     try:
         options.run(Artifacts(Recipes(), options.scale), options)
     except InputError as error:
@@ -39,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument(subject)
         added.add_argument("--scale", default="paper", help=f"one of {', '.join(SCALES)} (default: paper)")
         if "seed" in more:
-            added.add_argument("--seed", type=int, default=0)
+            added.add_argument("--seed", type=_seed, default=0)
         if "protocol" in more:
             added.add_argument("--protocol", help="how it is tested (default: the first of its setup)")
         if "stage" in more:
@@ -73,9 +75,10 @@ def fetch(artifacts: Artifacts, options: argparse.Namespace) -> None:
         reader = source.reader
         _make(artifact, lambda _, outputs: stage.synthesise(reader, splits, outputs))
     else:
-        others = [Artifacts(recipes, other).raw / options.dataset for other in SCALES if other not in (scale, "mini")]
+        others = [Artifacts(recipes, other).raw / options.dataset for other in SCALES if other != "mini"]
+        downloads = artifacts.raw / f".{options.dataset}.downloads"
         pins = recipes.pins(options.dataset)
-        _make(artifact, lambda _, outputs: stage.fetch(source, pins, splits, outputs, others))
+        _make(artifact, lambda _, outputs: stage.fetch(source, pins, splits, outputs, others, downloads))
 
 
 def prepare(artifacts: Artifacts, options: argparse.Namespace) -> None:
@@ -165,6 +168,12 @@ def show(artifacts: Artifacts, options: argparse.Namespace) -> None:
 def _make(artifact: Artifact, stage: Callable[..., Mapping[str, Any]]) -> None:
     if not make(artifact, stage):
         say(f"{artifact.manifest}: up to date")
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
 
 
 def _refuse(message: str) -> int:

@@ -215,7 +215,9 @@ class Recipes:
         if paper not in self.papers:
             raise unknown(name, self.experiments, "experiment", self.params / "papers/*/experiments.yaml")
         content = self._experiments(paper)
-        entry = pick(content.experiments, short, "experiment", file)
+        if short not in content.experiments:
+            raise unknown(name, self.experiments, "experiment", file)
+        entry = content.experiments[short]
         setup = pick(content.setups, short.partition("/")[0], "setup", file)
         changes = self.scale(scale)
         pick(SKELETONS, setup.skeleton, "skeleton", file)

@@ -144,7 +144,7 @@ def test_the_mirror_is_asked_before_any_address(raw: Path, mirror: Path, site: S
 def test_a_folder_of_another_scale_is_linked_before_the_mirror_is_read(raw: Path, mirror: Path, tmp_path: Path) -> None:
     other = write(tmp_path / "other")
     fetch(source_of(), raw, mirror=mirror, others=[other])
-    assert os.path.samefile(raw / "joints_PC.mat", other / "joints_PC.mat")
+    assert (raw / "joints_PC.mat").samefile(other / "joints_PC.mat")
 
 
 def test_an_altered_file_of_another_scale_is_replaced_from_the_mirror(raw: Path, mirror: Path, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_the_next_source_is_tried_when_one_fails(
         site.files["old.zip"] = bad
     fetch(source_of({"address": site.url("old.zip"), "gives": MEMBERS}, official, labels), raw)
     assert read(raw) == FILES
-    assert os.listdir(raw.parent) == ["people"]
+    assert list(raw.parent.iterdir()) == [raw]
 
 
 def test_a_download_that_was_cut_off_is_resumed_by_the_next_call(
@@ -231,7 +231,7 @@ def test_a_truncated_image_in_the_mirror_is_named_with_both_hashes(raw: Path, mi
     message = str(caught.value)
     assert str(mirror / "people" / "images" / "im02.jpg") in message
     assert hashlib.sha256(b"sec").hexdigest() in message and PINS["images/im02.jpg"] in message
-    assert os.listdir(raw.parent) == []
+    assert list(raw.parent.iterdir()) == []
 
 
 def test_a_download_with_a_wrong_hash_is_not_kept(raw: Path, site: Site, labels: dict[str, Any]) -> None:
@@ -258,7 +258,7 @@ def test_what_was_tried_and_what_to_place_by_hand_is_one_line(
     assert f"{site.url('people.zip')}: HTTP 404" in message and "(dead since 2021)" in message
     assert f"images/ of people.zip at {mirror / 'people' / 'images' / '*.jpg'}" in message
     assert f"OC.mat of the authors at {mirror / 'people' / 'joints_OC.mat'}" in message
-    assert os.listdir(raw.parent) == []
+    assert list(raw.parent.iterdir()) == []
 
 
 def test_without_a_mirror_the_line_says_how_to_have_one(raw: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_failed_fetch_leaves_the_folder_of_an_earlier_one_alone(raw: Path, mir
 def test_the_remains_of_a_killed_fetch_do_not_get_into_the_next(raw: Path, mirror: Path) -> None:
     write(raw.with_name(".people.aside"), {"stray.txt": b"", "joints_PC.mat": b"half"})
     fetch(source_of(), raw, mirror=mirror)
-    assert read(raw) == FILES and os.listdir(raw.parent) == ["people"]
+    assert read(raw) == FILES and list(raw.parent.iterdir()) == [raw]
 
 
 def test_an_archive_that_escapes_writes_nothing_outside(raw: Path, site: Site, tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     monkeypatch.setattr(sources._Intake, "put", full)
     with pytest.raises(InputError, match=f"{raw}: no space left on the disk; make room"):
         fetch(source_of(official), raw)
-    assert os.listdir(raw.parent) == []
+    assert list(raw.parent.iterdir()) == []
 
 
 # What a data set's YAML says

@@ -41,7 +41,9 @@ def by_diffuse(heatmaps: Tensor, weights: Tensor, radius: int) -> tuple[Tensor, 
 
 
 def assert_same(heatmaps: Tensor, weights: Tensor, radius: int) -> None:
-    for ours, theirs in zip(by_diffuse(heatmaps, weights, radius), by_definition(heatmaps, weights, radius)):
+    for ours, theirs in zip(
+        by_diffuse(heatmaps, weights, radius), by_definition(heatmaps, weights, radius), strict=True
+    ):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
@@ -82,7 +84,7 @@ def test_the_layout_in_memory_changes_nothing() -> None:
     heatmaps, weights = torch.rand(2, 3, 8, 9), torch.full((3, 4), 0.01)
     plain = by_diffuse(heatmaps, weights, 7)
     channels_last = by_diffuse(heatmaps.contiguous(memory_format=torch.channels_last), weights, 7)
-    for ours, theirs in zip(plain, channels_last):
+    for ours, theirs in zip(plain, channels_last, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 

@@ -107,7 +107,7 @@ def refined_unit_by_unit(initial: Tensor, hierarchy: hcrn.Hierarchy, radius: int
     parameters = {
         joint: [float(v) for v in ([0] * 4 if units.w_d is None else units.w_d[k])]
         + [*units.w_c[k].tolist(), units.b_c[k].item()]
-        for units, layer in zip(hierarchy.layers, LSP.layers[1:])
+        for units, layer in zip(hierarchy.layers, LSP.layers[1:], strict=True)
         for k, joint in enumerate(layer)
     }
     out = initial.clone()

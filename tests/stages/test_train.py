@@ -133,7 +133,9 @@ def test_a_checkpoint_that_was_being_written_when_the_power_went_is_not_in_the_w
     assert facts(HOURGLASS)["restarts"] == 1
 
 
-def test_a_full_disk_is_told_when_a_checkpoint_does_not_fit(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_when_a_checkpoint_does_not_fit(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full, which stands for a full disk")
     artifacts = Artifacts(Recipes(), "mini")
@@ -141,7 +143,9 @@ def test_a_full_disk_is_told_when_a_checkpoint_does_not_fit(project: Project, mo
     checkpoints.mkdir(parents=True)
     (checkpoints / "last.aside").symlink_to("/dev/full")
     monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0)
-    assert "no space left on the disk" in project.refusal("train", HOURGLASS, *MINI)
+    assert main(["train", HOURGLASS, *MINI]) == 2
+    assert "no space left on the disk" in capsys.readouterr().err
+    assert not any(checkpoints.iterdir())
 
 
 # What is written

@@ -1,5 +1,6 @@
 import os
 import sys
+from pathlib import Path
 
 from posetables.errors import InputError
 from posetables.params import Recipes
@@ -7,7 +8,7 @@ from posetables.recipe import SCALES
 from posetables.stages.artifacts import Artifacts
 
 # The programs of the environment that runs Snakemake, whether or not somebody activated it.
-os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
 
 RECIPES = Recipes()
 ARTIFACTS = {scale: Artifacts(RECIPES, scale) for scale in SCALES}
@@ -25,7 +26,7 @@ wildcard_constraints:
 
 def scale_of(wildcards):
     """Scale of a path: `results/mini/...`, `results/lite/...`, or the paper's."""
-    return wildcards.inside.rstrip("/") or "paper"
+    return Path(wildcards.inside).name or "paper"
 
 
 def artifacts(wildcards):
@@ -33,14 +34,16 @@ def artifacts(wildcards):
 
 
 def files_of(artifact_of):
-    """Input function: every file that an artifact is made from. Times decide nothing, so all are ancient."""
-    return ancient(
-        lambda wildcards: [
-            file
-            for artifact in told(artifact_of, wildcards).inputs.values()
-            for file in artifact.tracked
-        ]
-    )
+    """Input function: every file that an artifact is made from.
+
+    Times decide nothing, so files of current artifacts are ancient. The others must not be: Snakemake masks the jobs
+    below a job that it plans and counts on their inputs to plan them too, which ancient files do not (9.27.1).
+    """
+    return lambda wildcards: [
+        ancient(file) if artifact.is_made else file
+        for artifact in told(artifact_of, wildcards).inputs.values()
+        for file in artifact.tracked
+    ]
 
 
 def identity_of(artifact_of):
@@ -70,3 +73,34 @@ def threads_of(wildcards):
     """Threads of the recipe. Snakemake cuts `threads` to the cores of the machine that it runs on, so that a cluster is
     told by `cpus_per_task` as well."""
     return RECIPES.scale(scale_of(wildcards)).compute.threads
+
+
+# The artifact of each kind of path.
+
+
+def fetched(wildcards):
+    return artifacts(wildcards).fetch(wildcards.dataset)
+
+
+def prepared(wildcards):
+    return artifacts(wildcards).prepare(wildcards.dataset)
+
+
+def trained(wildcards):
+    return artifacts(wildcards).train(wildcards.experiment, wildcards.stage, int(wildcards.seed))
+
+
+def predicted(wildcards):
+    return artifacts(wildcards).predict(wildcards.experiment, wildcards.protocol, int(wildcards.seed))
+
+
+def scored(wildcards):
+    return artifacts(wildcards).score(wildcards.experiment, wildcards.protocol, int(wildcards.seed))
+
+
+def measured(wildcards):
+    return artifacts(wildcards).measure(wildcards.experiment)
+
+
+def tabulated(wildcards):
+    return artifacts(wildcards).table(wildcards.item)

@@ -1,7 +1,3 @@
-def tabulated(wildcards):
-    return artifacts(wildcards).table(wildcards.item)
-
-
 localrules:
     tabulate_item,
 
@@ -13,10 +9,10 @@ rule tabulate_item:
         "results/{inside}tables/{item}.csv",
         "results/{inside}tables/{item}.cells.csv",
         "results/{inside}tables/{item}.manifest.json",
+    log:
+        "logs/{inside}tabulate/{item}.log",
     params:
         identity=identity_of(tabulated),
         scale=scale_of,
-    log:
-        "logs/{inside}tabulate/{item}.log",
     shell:
         "posetables tabulate {wildcards.item} --scale {params.scale} 2>&1 | tee {log}"

@@ -1,11 +1,3 @@
-def fetched(wildcards):
-    return artifacts(wildcards).fetch(wildcards.dataset)
-
-
-def prepared(wildcards):
-    return artifacts(wildcards).prepare(wildcards.dataset)
-
-
 # Fetching runs where the network is.
 localrules:
     fetch_dataset,
@@ -14,11 +6,11 @@ localrules:
 rule fetch_dataset:
     output:
         "data/raw/{inside}{dataset}.manifest.json",
+    log:
+        "logs/{inside}fetch/{dataset}.log",
     params:
         identity=identity_of(fetched),
         scale=scale_of,
-    log:
-        "logs/{inside}fetch/{dataset}.log",
     shell:
         "posetables fetch {wildcards.dataset} --scale {params.scale} 2>&1 | tee {log}"
 
@@ -30,14 +22,14 @@ rule prepare_dataset:
         "data/prepared/{inside}{dataset}/annotations.parquet",
         "data/prepared/{inside}{dataset}/crops.npy",
         "data/prepared/{inside}{dataset}/manifest.json",
-    params:
-        identity=identity_of(prepared),
-        scale=scale_of,
     log:
         "logs/{inside}prepare/{dataset}.log",
     resources:
         gpu=needs("data", "gpu"),
         mem_mb=needs("data", "mem_mb"),
         runtime=needs("data", "runtime"),
+    params:
+        identity=identity_of(prepared),
+        scale=scale_of,
     shell:
         "posetables prepare {wildcards.dataset} --scale {params.scale} 2>&1 | tee {log}"

@@ -1,28 +1,9 @@
-def predicted(wildcards):
-    return artifacts(wildcards).predict(
-        wildcards.experiment, wildcards.protocol, int(wildcards.seed)
-    )
-
-
-def scored(wildcards):
-    return artifacts(wildcards).score(
-        wildcards.experiment, wildcards.protocol, int(wildcards.seed)
-    )
-
-
-def measured(wildcards):
-    return artifacts(wildcards).measure(wildcards.experiment)
-
-
 rule predict_people:
     input:
         files_of(predicted),
     output:
         "results/{inside}predictions/{experiment}/seed{seed}/{protocol}.parquet",
         "results/{inside}predictions/{experiment}/seed{seed}/{protocol}.manifest.json",
-    params:
-        identity=identity_of(predicted),
-        scale=scale_of,
     log:
         "logs/{inside}predict/{experiment}/seed{seed}/{protocol}.log",
     threads: threads_of
@@ -31,6 +12,9 @@ rule predict_people:
         gpu=needs("predict", "gpu"),
         mem_mb=needs("predict", "mem_mb"),
         runtime=needs("predict", "runtime"),
+    params:
+        identity=identity_of(predicted),
+        scale=scale_of,
     shell:
         "posetables predict {wildcards.experiment} --protocol {wildcards.protocol}"
         " --seed {wildcards.seed} --scale {params.scale} 2>&1 | tee {log}"
@@ -42,11 +26,11 @@ rule score_predictions:
     output:
         "results/{inside}scores/{experiment}/seed{seed}/{protocol}.json",
         "results/{inside}scores/{experiment}/seed{seed}/{protocol}.manifest.json",
+    log:
+        "logs/{inside}score/{experiment}/seed{seed}/{protocol}.log",
     params:
         identity=identity_of(scored),
         scale=scale_of,
-    log:
-        "logs/{inside}score/{experiment}/seed{seed}/{protocol}.log",
     shell:
         "posetables score {wildcards.experiment} --protocol {wildcards.protocol}"
         " --seed {wildcards.seed} --scale {params.scale} 2>&1 | tee {log}"
@@ -57,9 +41,6 @@ rule measure_network:
     output:
         "results/{inside}scores/{experiment}/cost.json",
         "results/{inside}scores/{experiment}/cost.manifest.json",
-    params:
-        identity=identity_of(measured),
-        scale=scale_of,
     log:
         "logs/{inside}measure/{experiment}.log",
     threads: workflow.cores
@@ -68,5 +49,8 @@ rule measure_network:
         gpu=needs("measure", "gpu"),
         mem_mb=needs("measure", "mem_mb"),
         runtime=needs("measure", "runtime"),
+    params:
+        identity=identity_of(measured),
+        scale=scale_of,
     shell:
         "posetables measure {wildcards.experiment} --scale {params.scale} 2>&1 | tee {log}"

@@ -1,9 +1,3 @@
-def trained(wildcards):
-    return artifacts(wildcards).train(
-        wildcards.experiment, wildcards.stage, int(wildcards.seed)
-    )
-
-
 rule train_stage:
     input:
         files_of(trained),
@@ -11,9 +5,6 @@ rule train_stage:
         "results/{inside}train/{experiment}/seed{seed}/{stage}/weights.safetensors",
         "results/{inside}train/{experiment}/seed{seed}/{stage}/history.csv",
         "results/{inside}train/{experiment}/seed{seed}/{stage}/manifest.json",
-    params:
-        identity=identity_of(trained),
-        scale=scale_of,
     log:
         "logs/{inside}train/{experiment}/seed{seed}/{stage}.log",
     threads: threads_of
@@ -22,6 +13,9 @@ rule train_stage:
         gpu=needs("train", "gpu"),
         mem_mb=needs("train", "mem_mb"),
         runtime=needs("train", "runtime"),
+    params:
+        identity=identity_of(trained),
+        scale=scale_of,
     shell:
         "posetables train {wildcards.experiment} --stage {wildcards.stage} --seed {wildcards.seed}"
         " --scale {params.scale} 2>&1 | tee {log}"

@@ -146,6 +146,7 @@ def fetch(
     *,
     mirror: Path | None,
     others: Sequence[Path] = (),
+    downloads: Path | None = None,
     wanted: Callable[[str], bool] | None = None,
     session: requests.Session | None = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -154,7 +155,7 @@ def fetch(
 
     `pins`: native name -> SHA-256. `mirror`: the user's folder of data sets. `others`: folders with the native layout
     that earlier fetches made (another scale's); like `destination` itself they only give files that have a pin.
-    Unfinished downloads stay beside `destination`, and the next call resumes them.
+    Unfinished downloads stay in the folder `downloads`, by default beside `destination`; the next call resumes them.
 
     Raises `InputError`, with nothing changed at `destination`, when the mirror is not there or holds an altered file,
     when files are missing after all sources were tried (saying what was tried and what to place by hand), and when
@@ -164,7 +165,7 @@ def fetch(
         raise InputError(f"{MIRROR_VARIABLE} names {mirror}, which is no folder; correct it or unset it")
     say(f"{source.title}: {source.licence}. {source.terms}")
     aside = destination.with_name(f".{destination.name}.aside")
-    downloads = destination.with_name(f".{destination.name}.downloads")
+    downloads = downloads or destination.with_name(f".{destination.name}.downloads")
     names = [name for name in source.files() if wanted is None or wanted(name)]
     intake = _Intake(aside, {**source.sha256, **pins}, dict.fromkeys(names))
     try:

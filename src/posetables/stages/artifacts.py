@@ -46,6 +46,12 @@ class Artifact:
         outputs = () if self.stage == "fetch" else self.outputs.values()
         return [str(path) for path in (*outputs, self.manifest)]
 
+    @property
+    def is_made(self) -> bool:
+        """Whether its manifest says so; what the files hold is looked at when they are read."""
+        content = manifest.read(self.manifest)
+        return content is not None and content["identity"] == self.identity
+
 
 Stage = Callable[[Mapping[str, Mapping[str, Path]], Mapping[str, Path]], Mapping[str, Any]]
 """(paths of each input's outputs, paths to write) -> facts for the manifest."""

@@ -26,8 +26,12 @@ def fetch(
     splits: Mapping[str, tuple[int, int]],
     outputs: Mapping[str, Path],
     others: Sequence[Path],
+    downloads: Path,
 ) -> dict[str, Any]:
-    """Fill the folder `files`; return the licence and, for every place that gave files, how many it gave."""
+    """Fill the folder `files`; return the licence and, for every place that gave files, how many it gave.
+
+    others: folders that earlier fetches filled; downloads: where unfinished downloads wait for the next call.
+    """
     mirror = os.environ.get(sources.MIRROR_VARIABLE)
     files = sources.fetch(
         source,
@@ -35,6 +39,7 @@ def fetch(
         outputs["files"],
         mirror=Path(mirror) if mirror else None,
         others=others,
+        downloads=downloads,
         wanted=lambda name: _is_used(name, splits),
     )
     origins = [file.origin for file in files]

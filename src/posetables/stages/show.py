@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table as Grid
 
+from posetables.progress import say
 from posetables.provenance import manifest
 
 if TYPE_CHECKING:
@@ -20,10 +22,15 @@ SCALE_NOTES = {
     "paper": "paper scale: the paper's recipe.",
 }
 
+WIDTH = 132
+"""Columns where nobody's terminal sets them."""
+
 
 def show(table: Table, scale: str, artifact: Artifact) -> None:
-    """The table as its CSV has it, verified against its manifest."""
-    manifest.verify(artifact.manifest, artifact.outputs)
+    """The table as its CSV has it, once that is current and verified against its manifest."""
+    content = manifest.verify(artifact.manifest, artifact.outputs)
+    if content["identity"] != artifact.identity:
+        say(f"{artifact.manifest}: made by another recipe or other code than these")
     with artifact.outputs["table"].open(newline="") as file:
         header, *lines = csv.reader(file)
     grid = Grid(title=table.title, caption=f"{artifact.outputs['table']}\n{SCALE_NOTES[scale]}")
@@ -32,5 +39,4 @@ def show(table: Table, scale: str, artifact: Artifact) -> None:
         grid.add_column(name, justify="left" if name == table.row_header else "right", no_wrap=True)
     for line in lines:
         grid.add_row(*(value for name, value in zip(header, line, strict=True) if name in shown))
-    console = Console()
-    console.print(grid, width=None if console.is_terminal else 160)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(grid)
