@@ -18,10 +18,10 @@ from posetables.stages.artifacts import Artifact, Artifacts, make
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; 0 done, 2 something given was wrong (one line says what)."""
-    options = parser().parse_args(arguments)
     if not Path("params").is_dir():
         return _refuse(f"{Path.cwd()}: no folder params/ here; go to the root of the project")
     try:
+        options = parser().parse_args(arguments)
         options.run(Artifacts(Recipes(), options.scale), options)
     except InputError as error:
         return _refuse(str(error))
@@ -172,7 +172,7 @@ def _make(artifact: Artifact, stage: Callable[..., Mapping[str, Any]]) -> None:
 
 def _seed(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+        raise InputError(f"--seed {text}: not a whole number; give 0 or more")
     return int(text)
 
 
