@@ -24,13 +24,6 @@ def test_paper_scale_plans_the_thirteen_trainings_with_gpu_memory_and_time(snake
         assert re.search(r"mem_mb=32000\b.*runtime=2880\b.*cpus_per_task=8\b.*gpu=1\b", training)
 
 
-def test_images_are_fetched_where_the_network_is(snakemake: Snakemake) -> None:
-    done = snakemake("-n", PAPER, "--profile", "slurm")
-    fetches = jobs(done.stdout + done.stderr, "fetch_dataset")
-    assert len(fetches) == 4
-    assert all(fetch.startswith("localrule") for fetch in fetches)
-
-
 def test_an_unknown_table_is_refused_with_the_nearest_name(snakemake: Snakemake) -> None:
     done = snakemake("-n", "results/mini/tables/hcrn_tabel1.csv")
     assert done.returncode != 0
