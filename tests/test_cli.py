@@ -71,6 +71,7 @@ def test_identities_of_the_whole_dag_are_known_without_loading_torch(project: Pr
     ("arguments", "told"),
     [
         (("tabulate", "hcrn_table11"), ["params/papers/*/tables.yaml", "table 'hcrn_table11'", "'hcrn_table1'"]),
+        (("show", "hcrn_table1", "--row", "HG-HRCN"), ["hcrn_table1", "row 'HG-HRCN'", "'HG-HCRN'"]),
         (("show", "hcrn_tabel1"), ["params/papers/*/tables.yaml", "table 'hcrn_tabel1'", "'hcrn_table1'"]),
         (("train", "hcrn/lsp-pc/hg-hrcn"), ["hcrn/experiments.yaml", "experiment 'hcrn/lsp-pc/hg-hrcn'", "hg-hcrn"]),
         (("train", "hcrn/lsp-pc/HG"), ["hcrn/experiments.yaml", "experiment 'hcrn/lsp-pc/HG'", "lsp-pc/hg"]),

@@ -156,7 +156,7 @@ def test_small_scales_start_from_random_weights_instead_of_imagenets(scale: Any)
         (lambda: REAL.scale("papper"), ["params/scales.yaml", "scale 'papper'", "'paper'"]),
         (lambda: REAL.table("hcrn_table11"), ["tables.yaml", "table 'hcrn_table11'", "'hcrn_table1'"]),
         (lambda: REAL.source("lpset"), ["params/datasets", "data set 'lpset'", "'lspet'"]),
-        (lambda: REAL.experiment("hcrn/lsp-pc/hgg", "mini"), ["experiments.yaml", "'hcrn/lsp-pc/hgg'", "hcrn/lsp-pc/hg"]),
+        (lambda: REAL.experiment("hcrn/lsp-pc/hgg", "mini"), ["experiments.yaml", "'hcrn/lsp-pc/hgg'", "lsp-pc/hg'"]),
         (lambda: REAL.experiment("hcrm/lsp-pc/hg", "mini"), ["experiments.yaml", "'hcrm/lsp-pc/hg'", "'hcrn/"]),
         (lambda: REAL.experiment("hcrn/lsp-pc/hg", "mini0"), ["params/scales.yaml", "scale 'mini0'", "'mini'"]),  # type: ignore[arg-type]
         (lambda: REAL.preparation("imagenet-vgg16", "paper"), ["imagenet-vgg16.yaml", "reader", "not people"]),

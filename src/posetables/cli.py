@@ -12,7 +12,7 @@ from typing import Any
 from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.progress import say
-from posetables.recipe import SCALES
+from posetables.recipe import SCALES, pick
 from posetables.stages.artifacts import Artifact, Artifacts, make
 
 
@@ -44,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument("--seed", type=_seed, default=0)
         if "protocol" in more:
             added.add_argument("--protocol", help="how it is tested (default: the first of its setup)")
+        if "row" in more:
+            added.add_argument("--row", help="show this row only")
         if "stage" in more:
             added.add_argument("--stage", help="stage of its training (default: the last)")
             added.add_argument("--workers", type=int, help="loader processes (default: 0 on a CPU, 8 on a GPU)")
@@ -56,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     verb(score, "experiment", "seed", "protocol")
     verb(measure, "experiment")
     verb(tabulate, "item")
-    verb(show, "item")
+    verb(show, "item", "row")
     return top
 
 
@@ -162,7 +164,10 @@ def show(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Print a finished table."""
     from posetables.stages import show as stage
 
-    stage.show(artifacts.recipes.table(options.item), artifacts.scale, artifacts.table(options.item))
+    table = artifacts.recipes.table(options.item)
+    if options.row is not None:
+        pick(table.rows, options.row, "row", table.name)
+    stage.show(table, artifacts.scale, artifacts.table(options.item), options.row)
 
 
 def _make(artifact: Artifact, stage: Callable[..., Mapping[str, Any]]) -> None:

@@ -40,9 +40,9 @@ class MapCodec:
     def encode(self, truth: Truth, cells: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Target (B, J or J+1, h, w) and weight (B, J or J+1, 1, 1) of each map.
 
-        A disc is 1 within `radius` pixels of the joint (at least in the nearest cell) and 0 elsewhere; a joint
-        outside of the input has an empty map; an unlabelled joint has weight 0. The background is 1 minus the maximum
-        of the others.
+        A disc is 1 within `radius` pixels of the joint (at least in the nearest cell) and 0 elsewhere; of a joint
+        outside of the input only what reaches in is seen; an unlabelled joint has weight 0. The background is 1 minus
+        the maximum of the others.
         """
         height, width = cells
         stride = truth.size / width
@@ -62,7 +62,7 @@ class MapCodec:
         return target, weight[:, :, None, None]
 
     def loss(self, output: Tensor, truth: Truth) -> Tensor:
-        """Mean over people, labelled maps and cells."""
+        """Mean over people, maps and cells; the maps of unlabelled joints count as 0."""
         maps = output.float()
         cells = (maps.shape[-2], maps.shape[-1])
         if (self, cells) not in truth.encoded:

@@ -26,8 +26,8 @@ WIDTH = 132
 """Columns where nobody's terminal sets them."""
 
 
-def show(table: Table, scale: str, artifact: Artifact) -> None:
-    """The table as its CSV has it, once that is current and verified against its manifest."""
+def show(table: Table, scale: str, artifact: Artifact, row: str | None = None) -> None:
+    """The table, or one row of it, as its CSV has it, once that is verified against its manifest."""
     content = manifest.verify(artifact.manifest, artifact.outputs)
     if content["identity"] != artifact.identity:
         say(f"{artifact.manifest}: made by another recipe or other code than these")
@@ -37,6 +37,6 @@ def show(table: Table, scale: str, artifact: Artifact) -> None:
     shown = [name for name in header if name not in ("kind", "source")]
     for name in shown:
         grid.add_column(name, justify="left" if name == table.row_header else "right", no_wrap=True)
-    for line in lines:
+    for line in lines if row is None else [line for line in lines if line[0] == row]:
         grid.add_row(*(value for name, value in zip(header, line, strict=True) if name in shown))
     Console(width=None if sys.stdout.isatty() else WIDTH).print(grid)
