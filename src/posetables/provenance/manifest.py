@@ -68,15 +68,15 @@ def verify(manifest: Path, outputs: Mapping[str, Path]) -> dict[str, Any]:
     """The manifest, once every output has the content that it records; `InputError` names the first that has not."""
     content = read(manifest)
     if content is None:
-        raise InputError(f"{manifest}: missing or unreadable; make the artifact again with the stage that writes it")
+        raise InputError(f"{manifest}: missing or unreadable; run: snakemake {manifest}")
     for name, path in outputs.items():
         if not path.exists():
-            raise InputError(f"{path}: missing, though {manifest} records it; run its stage again")
+            raise InputError(f"{path}: missing, though recorded; delete {manifest} and run snakemake again")
         recorded = content["outputs"][name]
         found = describe(path, path)
         if found["sha256"] != recorded["sha256"]:
             altered = _first_difference(path, recorded.get("files", {}), found.get("files", {}))
-            raise InputError(f"{altered}: not what its stage wrote; delete it and {manifest}, then run the stage again")
+            raise InputError(f"{altered}: not what its stage wrote; delete {manifest} and run snakemake again")
     return content
 
 

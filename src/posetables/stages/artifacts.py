@@ -86,7 +86,7 @@ def _verified(artifact: Artifact) -> dict[str, Any]:
     """What a manifest records of an input, once the input is current and has the content that its stage wrote."""
     content = manifest.verify(artifact.manifest, artifact.outputs)
     if content["identity"] != artifact.identity:
-        raise InputError(f"{artifact.manifest}: made by another recipe or other code; {artifact.stage} it again")
+        raise InputError(f"{artifact.manifest}: of another recipe or other code; run: snakemake {artifact.manifest}")
     return {
         "manifest": str(artifact.manifest),
         "manifest_sha256": manifest.hash_path(artifact.manifest),
