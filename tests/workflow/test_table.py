@@ -67,7 +67,12 @@ def test_average_is_the_mean_of_the_seven_columns(made: Path) -> None:
         assert float(row["Avg"]) == pytest.approx(sum(parts) / 7, abs=0.11)
 
 
-def test_a_changed_rate_plans_everything_below_it_at_once(made: Path, snakemake: Snakemake) -> None:
+@pytest.mark.parametrize("remembers", [True, False], ids=["with", "without"])
+def test_a_changed_rate_plans_all_below_it_with_and_without_the_engines_memory(
+    made: Path, snakemake: Snakemake, remembers: bool
+) -> None:
+    if not remembers:
+        shutil.rmtree(made / ".snakemake")
     scales = made / "params/scales.yaml"
     before = scales.read_text()
     mini = before[before.index("\nmini:") :]

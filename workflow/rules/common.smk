@@ -33,17 +33,25 @@ def artifacts(wildcards):
     return ARTIFACTS[scale_of(wildcards)]
 
 
+# Newer than any artifact: what makes Snakemake see a stale one when its own memory (.snakemake) is not there.
+NOW = ".snakemake/now"
+Path(NOW).parent.mkdir(exist_ok=True)
+Path(NOW).touch()
+
+
 def files_of(artifact_of):
-    """Input function: every file that an artifact is made from.
+    """Input function: every file that an artifact is made from, and `NOW`.
 
     Times decide nothing, so files of current artifacts are ancient. The others must not be: Snakemake masks the jobs
     below a job that it plans and counts on their inputs to plan them too, which ancient files do not (9.27.1).
     """
-    return lambda wildcards: [
-        ancient(file) if artifact.is_made else file
-        for artifact in told(artifact_of, wildcards).inputs.values()
-        for file in artifact.tracked
-    ]
+
+    def inputs(wildcards):
+        artifact = told(artifact_of, wildcards)
+        made_from = [(file, each.is_made) for each in artifact.inputs.values() for file in each.tracked]
+        return [ancient(file) if current else file for file, current in [*made_from, (NOW, artifact.is_made)]]
+
+    return inputs
 
 
 def identity_of(artifact_of):

@@ -4,6 +4,8 @@ localrules:
 
 
 rule fetch_dataset:
+    input:
+        files_of(fetched),
     output:
         "data/raw/{inside}{dataset}.manifest.json",
     log:

@@ -38,6 +38,8 @@ rule score_predictions:
 
 # A time is only worth something if nothing else runs: the rule takes every core.
 rule measure_network:
+    input:
+        files_of(measured),
     output:
         "results/{inside}scores/{experiment}/cost.json",
         "results/{inside}scores/{experiment}/cost.manifest.json",
