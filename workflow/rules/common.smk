@@ -1,5 +1,6 @@
 import os
 import sys
+import time
 from pathlib import Path
 
 from posetables.errors import InputError
@@ -33,17 +34,19 @@ def artifacts(wildcards):
     return ARTIFACTS[scale_of(wildcards)]
 
 
-# Newer than any artifact: what makes Snakemake see a stale one when its own memory (.snakemake) is not there.
+# Newer than any artifact, and never the same: as an input it makes Snakemake run the rule.
 NOW = ".snakemake/now"
 Path(NOW).parent.mkdir(exist_ok=True)
-Path(NOW).touch()
+Path(NOW).write_text(str(time.time_ns()))
 
 
 def files_of(artifact_of):
     """Input function: every file that an artifact is made from, and `NOW`.
 
-    Times decide nothing, so files of current artifacts are ancient. The others must not be: Snakemake masks the jobs
-    below a job that it plans and counts on their inputs to plan them too, which ancient files do not (9.27.1).
+    Manifests alone decide what runs: no time of modification, nothing that Snakemake remembers. Files of current
+    artifacts are ancient, so that their times say nothing; a stale artifact has `NOW` for an input. Files that will be
+    made again must not be ancient: Snakemake masks the jobs below a job that it plans, and counts on their inputs to
+    plan them too (9.27.1).
     """
 
     def inputs(wildcards):
@@ -52,11 +55,6 @@ def files_of(artifact_of):
         return [ancient(file) if current else file for file, current in [*made_from, (NOW, artifact.is_made)]]
 
     return inputs
-
-
-def identity_of(artifact_of):
-    """Params function: what decides whether an artifact must be made again."""
-    return lambda wildcards: told(artifact_of, wildcards).identity
 
 
 def told(artifact_of, wildcards):

@@ -12,7 +12,6 @@ rule tabulate_item:
     log:
         "logs/{inside}tabulate/{item}.log",
     params:
-        identity=identity_of(tabulated),
         scale=scale_of,
     shell:
         "posetables tabulate {wildcards.item} --scale {params.scale} 2>&1 | tee {log}"

@@ -11,7 +11,6 @@ rule fetch_dataset:
     log:
         "logs/{inside}fetch/{dataset}.log",
     params:
-        identity=identity_of(fetched),
         scale=scale_of,
     shell:
         "posetables fetch {wildcards.dataset} --scale {params.scale} 2>&1 | tee {log}"
@@ -31,7 +30,6 @@ rule prepare_dataset:
         mem_mb=needs("data", "mem_mb"),
         runtime=needs("data", "runtime"),
     params:
-        identity=identity_of(prepared),
         scale=scale_of,
     shell:
         "posetables prepare {wildcards.dataset} --scale {params.scale} 2>&1 | tee {log}"

@@ -13,7 +13,6 @@ rule predict_people:
         mem_mb=needs("predict", "mem_mb"),
         runtime=needs("predict", "runtime"),
     params:
-        identity=identity_of(predicted),
         scale=scale_of,
     shell:
         "posetables predict {wildcards.experiment} --protocol {wildcards.protocol}"
@@ -29,7 +28,6 @@ rule score_predictions:
     log:
         "logs/{inside}score/{experiment}/seed{seed}/{protocol}.log",
     params:
-        identity=identity_of(scored),
         scale=scale_of,
     shell:
         "posetables score {wildcards.experiment} --protocol {wildcards.protocol}"
@@ -52,7 +50,6 @@ rule measure_network:
         mem_mb=needs("measure", "mem_mb"),
         runtime=needs("measure", "runtime"),
     params:
-        identity=identity_of(measured),
         scale=scale_of,
     shell:
         "posetables measure {wildcards.experiment} --scale {params.scale} 2>&1 | tee {log}"

@@ -14,7 +14,6 @@ rule train_stage:
         mem_mb=needs("train", "mem_mb"),
         runtime=needs("train", "runtime"),
     params:
-        identity=identity_of(trained),
         scale=scale_of,
     shell:
         "posetables train {wildcards.experiment} --stage {wildcards.stage} --seed {wildcards.seed}"

@@ -48,9 +48,11 @@ class Artifact:
 
     @property
     def is_made(self) -> bool:
-        """Whether its manifest says so; what the files hold is looked at when they are read."""
+        """Whether its manifest says so and its files are there; what they hold is looked at when they are read."""
         content = manifest.read(self.manifest)
-        return content is not None and content["identity"] == self.identity
+        if content is None or content["identity"] != self.identity:
+            return False
+        return all(path.exists() for path in self.outputs.values())
 
 
 Stage = Callable[[Mapping[str, Mapping[str, Path]], Mapping[str, Path]], Mapping[str, Any]]
