@@ -34,3 +34,9 @@ def test_an_unknown_scale_is_refused(snakemake: Snakemake) -> None:
     done = snakemake("-n", "results/light/tables/hcrn_table1.csv")
     assert done.returncode != 0
     assert "results/light/tables/hcrn_table1.csv" in done.stdout + done.stderr
+
+
+def test_committed_evidence_is_finished_without_the_files_behind_it(snakemake: Snakemake) -> None:
+    done = snakemake("-n", "results/lite/tables/hcrn_table1.csv")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to be done" in done.stdout + done.stderr

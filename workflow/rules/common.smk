@@ -52,7 +52,7 @@ def files_of(artifact_of):
     def inputs(wildcards):
         artifact = told(artifact_of, wildcards)
         made_from = [(file, each.is_made) for each in artifact.inputs.values() for file in each.tracked]
-        return [ancient(file) if current else file for file, current in [*made_from, (NOW, artifact.is_made)]]
+        return [ancient(file) if old else file for file, old in [*made_from, (NOW, not artifact.is_stale)]]
 
     return inputs
 
