@@ -41,18 +41,19 @@ Path(NOW).write_text(str(time.time_ns()))
 
 
 def files_of(artifact_of):
-    """Input function: every file that an artifact is made from, and `NOW`.
+    """Input function: nothing for an artifact that is current, else every file that it is made from, and `NOW`.
 
-    Manifests alone decide what runs: no time of modification, nothing that Snakemake remembers. Files of current
-    artifacts are ancient, so that their times say nothing; a stale artifact has `NOW` for an input. Files that will be
-    made again must not be ancient: Snakemake masks the jobs below a job that it plans, and counts on their inputs to
-    plan them too (9.27.1).
+    So manifests alone decide what runs: no time of modification, nothing that Snakemake remembers, and nothing behind
+    an artifact that is finished. Files of current artifacts are ancient, as their times say nothing. The others must
+    not be: Snakemake masks the jobs below a job that it plans, and counts on their inputs to plan them too (9.27.1).
     """
 
     def inputs(wildcards):
         artifact = told(artifact_of, wildcards)
+        if artifact.is_made:
+            return []
         made_from = [(file, each.is_made) for each in artifact.inputs.values() for file in each.tracked]
-        return [ancient(file) if old else file for file, old in [*made_from, (NOW, not artifact.is_stale)]]
+        return [NOW, *(ancient(file) if current else file for file, current in made_from)]
 
     return inputs
 

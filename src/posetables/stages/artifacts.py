@@ -54,12 +54,6 @@ class Artifact:
             return False
         return all(path.exists() for path in self.outputs.values())
 
-    @property
-    def is_stale(self) -> bool:
-        """Whether it was made by another recipe or other code. What is merely not there is made when it is needed."""
-        content = manifest.read(self.manifest)
-        return content is not None and content["identity"] != self.identity
-
 
 Stage = Callable[[Mapping[str, Mapping[str, Path]], Mapping[str, Path]], Mapping[str, Any]]
 """(paths of each input's outputs, paths to write) -> facts for the manifest."""
