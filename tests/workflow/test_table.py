@@ -77,13 +77,13 @@ def test_a_changed_rate_plans_all_below_it_with_and_without_the_engines_memory(
     before = scales.read_text()
     mini = before[before.index("\nmini:") :]
     rate = mini[mini.index("vgg16: {epochs") :].splitlines()[0]
-    scales.write_text(before.replace(rate, rate.replace("lr: ", "lr: 0.9")))
+    scales.write_text(before.replace(rate, rate.replace("lr: ", "lr: 1")))
     done = snakemake("-n", f"results/mini/scores/{ROW}/seed0/pyramid3.json")
     scales.write_text(before)
     plan = done.stdout + done.stderr
     assert done.returncode == 0, plan
-    planned = [line.split()[0] for line in plan[plan.index("Job stats:") :].splitlines() if line.split()[1:] == ["1"]]
-    assert planned == ["train_stage", "predict_people", "score_predictions"]
+    planned = {line.split()[0] for line in plan[plan.index("Job stats:") :].splitlines() if line.split()[1:] == ["1"]}
+    assert planned == {"train_stage", "predict_people", "score_predictions"}
 
 
 def test_a_second_run_has_nothing_to_do_whatever_the_times_say(made: Path, snakemake: Snakemake) -> None:
