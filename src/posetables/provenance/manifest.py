@@ -109,7 +109,7 @@ def environment() -> dict[str, Any]:
 def circumstances(start: datetime.datetime) -> dict[str, Any]:
     """Where, when and by which command: recorded, never part of identity."""
     return {
-        "command": sys.argv,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],  # not the path: records travel between machines
         "host": socket.gethostname(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         "git_commit": _run("git", "rev-parse", "HEAD"),
