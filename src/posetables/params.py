@@ -209,6 +209,7 @@ class Recipes:
             margin=MARGIN,
         )
 
+    @functools.cache  # noqa: B019
     def experiment(self, name: str, scale: ScaleName) -> Experiment:
         paper, _, short = name.partition("/")
         file = self.params / "papers" / paper / "experiments.yaml"

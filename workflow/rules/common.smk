@@ -52,8 +52,8 @@ def files_of(artifact_of):
         artifact = told(artifact_of, wildcards)
         if artifact.is_made:
             return []
-        made_from = [(file, each.is_made) for each in artifact.inputs.values() for file in each.tracked]
-        return [NOW, *(ancient(file) if current else file for file, current in made_from)]
+        made_from = [(each.tracked, each.is_made) for each in artifact.inputs.values()]
+        return [NOW, *(ancient(file) if current else file for files, current in made_from for file in files)]
 
     return inputs
 

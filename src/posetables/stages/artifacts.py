@@ -108,13 +108,14 @@ def _identified(artifact: Artifact) -> dict[str, Any]:
 
 
 def _is_current(artifact: Artifact) -> bool:
-    content = manifest.read(artifact.manifest)
-    if content is None or content["identity"] != artifact.identity:
+    """Made, and with the content that its stage wrote."""
+    if not artifact.is_made:
         return False
-    return all(
-        path.exists() and manifest.hash_path(path) == content["outputs"][name]["sha256"]
-        for name, path in artifact.outputs.items()
-    )
+    try:
+        manifest.verify(artifact.manifest, artifact.outputs)
+    except InputError:
+        return False
+    return True
 
 
 def _replace(made: Path, place: Path) -> None:

@@ -28,8 +28,8 @@ WIDTH = 132
 
 def show(table: Table, scale: str, artifact: Artifact, row: str | None = None) -> None:
     """The table, or one row of it, as its CSV has it, once that is verified against its manifest."""
-    content = manifest.verify(artifact.manifest, artifact.outputs)
-    if content["identity"] != artifact.identity:
+    manifest.verify(artifact.manifest, artifact.outputs)
+    if not artifact.is_made:
         say(f"{artifact.manifest}: made by another recipe or other code than these")
     with artifact.outputs["table"].open(newline="") as file:
         header, *lines = csv.reader(file)
