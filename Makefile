@@ -28,7 +28,7 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports
 
 bench: setup
 	$(BIN)/python benchmarks/diffusion.py

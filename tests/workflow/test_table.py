@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from posetables.provenance.manifest import hash_path
+from posetables.provenance.hashes import sha256
 
 pytestmark = pytest.mark.slow
 
@@ -96,12 +96,12 @@ def test_a_second_run_has_nothing_to_do_whatever_the_times_say(made: Path, snake
 
 
 def test_a_row_made_again_by_one_job_at_a_time_has_the_same_bytes(made: Path, snakemake: Snakemake) -> None:
-    before = [hash_path(path) for path in artifacts_of_row(made)]
+    before = [sha256(path) for path in artifacts_of_row(made)]
     table = [{name: value for name, value in row.items() if name != TIME} for row in rows(made / TABLE)]
     for kind in ("train", "predictions", "scores"):
         shutil.rmtree(made / "results/mini" / kind / ROW)
     (made / TABLE).unlink()
     done = snakemake(TABLE, "--cores", "1")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [hash_path(path) for path in artifacts_of_row(made)] == before
+    assert [sha256(path) for path in artifacts_of_row(made)] == before
     assert [{name: value for name, value in row.items() if name != TIME} for row in rows(made / TABLE)] == table

@@ -1,6 +1,7 @@
 import os
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 from posetables.errors import InputError
@@ -50,12 +51,18 @@ def files_of(artifact_of):
 
     def inputs(wildcards):
         artifact = told(artifact_of, wildcards)
-        if artifact.is_made:
+        if is_made(artifact):
             return []
-        made_from = [(each.tracked, each.is_made) for each in artifact.inputs.values()]
+        made_from = [(each.tracked, is_made(each)) for each in artifact.inputs.values()]
         return [NOW, *(ancient(file) if current else file for files, current in made_from for file in files)]
 
     return inputs
+
+
+@cache
+def is_made(artifact):
+    """Asked once a start: what several artifacts are made from is looked at once."""
+    return artifact.is_made
 
 
 def told(artifact_of, wildcards):

@@ -36,7 +36,12 @@ def identity(stage: str, recipe: Any, modules: Iterable[str], inputs: Mapping[st
 
 def code_identity(modules: Iterable[str]) -> str:
     """Hash of the syntax trees of `modules` and of all that they import inside the package."""
-    return digest({name: _tree_hash(name) for name in sorted(closure(modules))})
+    return digest(code(modules))
+
+
+def code(modules: Iterable[str]) -> dict[str, str]:
+    """`modules` and all that they import inside the package -> hash of each one's syntax tree."""
+    return {name: _tree_hash(name) for name in sorted(closure(modules))}
 
 
 def closure(modules: Iterable[str]) -> set[str]:

@@ -6,6 +6,7 @@ looks finished. Whoever comes second to an artifact that is being made waits for
 
 from __future__ import annotations
 
+import datetime
 import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from posetables.errors import InputError
 from posetables.params import Recipes
-from posetables.provenance import identity, manifest
+from posetables.provenance import hashes, identity, manifest
+from posetables.provenance.manifest import Code, Content, Manifest, Used
 from posetables.recipe import Params, ScaleName
 
 
@@ -48,11 +50,57 @@ class Artifact:
 
     @property
     def is_made(self) -> bool:
-        """Whether its manifest says so and its files are there; what they hold is looked at when they are read."""
-        content = manifest.read(self.manifest)
-        if content is None or content["identity"] != self.identity:
-            return False
-        return all(path.exists() for path in self.outputs.values())
+        """Whether it need not be made again."""
+        return self.freshness().state in ("current", "behind")
+
+    def freshness(self) -> Freshness:
+        """Where it stands, told by manifests and content alone: no times, no memory of an engine."""
+        record = manifest.read(self.manifest)
+        if record is None:
+            return Freshness("missing", f"{self.manifest}: not there or unreadable")
+        if record.identity != self.identity:
+            return Freshness("stale", "; ".join(self._moved(record)))
+        for name, used in record.inputs.items():
+            made = manifest.read(self.inputs[name].manifest)
+            if made is not None and {key: output.sha256 for key, output in made.outputs.items()} != used.outputs:
+                return Freshness("stale", f"input {self.inputs[name].manifest}: made again since, with other content")
+        if gone := [str(path) for path in self.outputs.values() if not path.exists()]:
+            return Freshness("recorded", f"not on this disk: {', '.join(gone)}")
+        for name, path in self.outputs.items():
+            if (altered := manifest.difference(record.outputs[name], path, hashes.remembered)) is not None:
+                return Freshness("altered", f"{altered}: not what its stage wrote")
+        if record.environment.lock != manifest.lock():
+            return Freshness("behind", "constraints.txt: other packages than these")
+        return Freshness("current")
+
+    def _moved(self, record: Manifest) -> list[str]:
+        """What is not as the record has it: keys of the recipe, modules, inputs."""
+        recipe = [f"recipe {key}" for key in differing(record.recipe, self.recipe)]
+        modules = [f"code {name}" for name in differing(record.code.modules, identity.code(self.modules))]
+        before = {name: used.identity for name, used in record.inputs.items()}
+        inputs = differing(before, {name: artifact.identity for name, artifact in self.inputs.items()})
+        return [*recipe, *modules, *(f"input {name}" for name in inputs)] or ["stage"]
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """current; behind: only the pinned packages moved; stale: recipe, code or inputs moved; altered: the content is not
+    what its stage wrote; recorded: current, but its files are not on this disk; missing: never made."""
+
+    state: Literal["current", "behind", "stale", "altered", "recorded", "missing"]
+    why: str = ""
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Dotted names of the keys, at any depth, whose values are not the same in both."""
+    names: list[str] = []
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            names += [f"{key}.{name}" for name in differing(old, new)]
+        elif old != new:
+            names.append(key)
+    return names
 
 
 Stage = Callable[[Mapping[str, Mapping[str, Path]], Mapping[str, Path]], Mapping[str, Any]]
@@ -62,7 +110,7 @@ Stage = Callable[[Mapping[str, Mapping[str, Path]], Mapping[str, Path]], Mapping
 def make(artifact: Artifact, stage: Stage) -> bool:
     """Run `stage` unless the artifact is there and whole; True if it ran. Inputs are verified before they are read."""
     with _alone(artifact):
-        if _is_current(artifact):
+        if artifact.is_made:
             return False
         inputs = {name: _verified(each) for name, each in artifact.inputs.items()}
         start = manifest.now()
@@ -72,50 +120,51 @@ def make(artifact: Artifact, stage: Stage) -> bool:
         aside.mkdir(parents=True)
         try:
             made = {name: aside / path.name for name, path in artifact.outputs.items()}
-            facts = stage({name: each.outputs for name, each in artifact.inputs.items()}, made)
+            facts = dict(stage({name: each.outputs for name, each in artifact.inputs.items()}, made))
             outputs = {name: manifest.describe(made[name], path) for name, path in artifact.outputs.items()}
             for name, path in artifact.outputs.items():
                 _replace(made[name], path)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        record = _identified(artifact) | {"inputs": inputs, "outputs": outputs, "facts": facts}
-        record |= {"environment": manifest.environment(), "circumstances": manifest.circumstances(start)}
-        manifest.write(artifact.manifest, record)
+        manifest.write(artifact.manifest, _record(artifact, inputs, outputs, facts, start))
         return True
 
 
-def _verified(artifact: Artifact) -> dict[str, Any]:
+def _record(
+    artifact: Artifact,
+    inputs: Mapping[str, Used],
+    outputs: Mapping[str, Content],
+    facts: dict[str, Any],
+    start: datetime.datetime,
+) -> Manifest:
+    restarts = facts.pop("restarts", 0)
+    modules = identity.code(artifact.modules)
+    return Manifest(
+        stage=artifact.stage,
+        identity=artifact.identity,
+        seed=artifact.recipe.get("seed"),
+        recipe=artifact.recipe,
+        recipe_sha256=identity.digest(artifact.recipe),
+        code=Code(sha256=identity.digest(modules), modules=modules),
+        inputs=inputs,
+        outputs=outputs,
+        facts=facts,
+        environment=manifest.environment(),
+        circumstances=manifest.circumstances(start, restarts),
+    )
+
+
+def _verified(artifact: Artifact) -> Used:
     """What a manifest records of an input, once the input is current and has the content that its stage wrote."""
-    content = manifest.verify(artifact.manifest, artifact.outputs)
-    if content["identity"] != artifact.identity:
+    record = manifest.verify(artifact.manifest, artifact.outputs)
+    if record.identity != artifact.identity:
         raise InputError(f"{artifact.manifest}: of another recipe or other code; run: snakemake {artifact.manifest}")
-    return {
-        "manifest": str(artifact.manifest),
-        "manifest_sha256": manifest.hash_path(artifact.manifest),
-        "identity": content["identity"],
-        "outputs": {name: output["sha256"] for name, output in content["outputs"].items()},
-    }
-
-
-def _identified(artifact: Artifact) -> dict[str, Any]:
-    return {
-        "stage": artifact.stage,
-        "identity": artifact.identity,
-        "recipe": artifact.recipe,
-        "recipe_sha256": identity.digest(artifact.recipe),
-        "code": identity.code_identity(artifact.modules),
-    }
-
-
-def _is_current(artifact: Artifact) -> bool:
-    """Made, and with the content that its stage wrote."""
-    if not artifact.is_made:
-        return False
-    try:
-        manifest.verify(artifact.manifest, artifact.outputs)
-    except InputError:
-        return False
-    return True
+    return Used(
+        manifest=str(artifact.manifest),
+        manifest_sha256=hashes.sha256(artifact.manifest),
+        identity=record.identity,
+        outputs={name: output.sha256 for name, output in record.outputs.items()},
+    )
 
 
 def _replace(made: Path, place: Path) -> None:
