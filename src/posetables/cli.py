@@ -16,50 +16,63 @@ from posetables.recipe import SCALES, pick
 from posetables.stages.artifacts import Artifact, Artifacts, make
 
 
+Verb = Callable[[Artifacts, argparse.Namespace], int | None]
+"""Does one thing; the exit status, or None for 0."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; 0 done, 2 something given was wrong (one line says what)."""
+    """Run one verb; 0 done, 1 what was checked does not hold, 2 something given was wrong (one line says what)."""
     if not Path("params").is_dir():
         return _refuse(f"{Path.cwd()}: no folder params/ here; go to the root of the project")
     try:
         options = parser().parse_args(arguments)
-        options.run(Artifacts(Recipes(), options.scale), options)
+        return options.run(Artifacts(Recipes(), options.scale), options) or 0
     except InputError as error:
         return _refuse(str(error))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _refuse(f"{error.filename or 'results'}: no space left on the disk; make room and run again")
         raise
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="posetables", description="Regenerate results of pose papers, stage by stage.")
+    top = argparse.ArgumentParser(
+        prog="posetables",
+        description="Regenerate results of pose papers, stage by stage, and account for every number.",
+    )
     verbs = top.add_subparsers(metavar="VERB", required=True)
 
-    def verb(run: Callable[[Artifacts, argparse.Namespace], None], subject: str, *more: str) -> None:
+    def verb(run: Verb, *names: str) -> None:
         added = verbs.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
-        added.add_argument(subject)
         added.add_argument("--scale", default="paper", help=f"one of {', '.join(SCALES)} (default: paper)")
-        if "seed" in more:
-            added.add_argument("--seed", type=_seed, default=0)
-        if "protocol" in more:
-            added.add_argument("--protocol", help="how it is tested (default: the first of its setup)")
-        if "row" in more:
-            added.add_argument("--row", help="show this row only")
-        if "stage" in more:
-            added.add_argument("--stage", help="stage of its training (default: the last)")
-            added.add_argument("--workers", type=int, help="loader processes (default: 0 on a CPU, 8 on a GPU)")
+        for name in names:
+            added.add_argument(name, **ARGUMENTS.get(name, {}))
         added.set_defaults(run=run)
 
     verb(fetch, "dataset")
     verb(prepare, "dataset")
-    verb(train, "experiment", "seed", "stage")
-    verb(predict, "experiment", "seed", "protocol")
-    verb(score, "experiment", "seed", "protocol")
+    verb(train, "experiment", "--seed", "--stage", "--workers")
+    verb(predict, "experiment", "--seed", "--protocol")
+    verb(score, "experiment", "--seed", "--protocol")
     verb(measure, "experiment")
     verb(tabulate, "item")
-    verb(show, "item", "row")
+    verb(show, "item", "--row")
     return top
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise InputError(f"--seed {text}: not a whole number; give 0 or more")
+    return int(text)
+
+
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "--seed": {"type": _seed, "default": 0},
+    "--protocol": {"help": "how it is tested (default: the first of its setup)"},
+    "--row": {"help": "this row only"},
+    "--stage": {"help": "stage of its training (default: the last)"},
+    "--workers": {"type": int, "help": "loader processes (default: 0 on a CPU, 8 on a GPU)"},
+}
 
 
 # The heavy part of each stage is imported by its verb, so that no other verb waits for it.
@@ -153,10 +166,10 @@ def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:
     from posetables.stages import tabulate as stage
 
     table = artifacts.recipes.table(options.item)
-    published = artifacts.recipes.published(table)
+    published, tolerances = artifacts.recipes.published(table), artifacts.recipes.tolerances(table)
     _make(
         artifacts.table(options.item),
-        lambda inputs, outputs: stage.tabulate(table, artifacts.scale, published, inputs, outputs),
+        lambda inputs, outputs: stage.tabulate(table, artifacts.scale, published, tolerances, inputs, outputs),
     )
 
 
@@ -173,12 +186,6 @@ def show(artifacts: Artifacts, options: argparse.Namespace) -> None:
 def _make(artifact: Artifact, stage: Callable[..., Mapping[str, Any]]) -> None:
     if not make(artifact, stage):
         say(f"{artifact.manifest}: up to date")
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise InputError(f"--seed {text}: not a whole number; give 0 or more")
-    return int(text)
 
 
 def _refuse(message: str) -> int:

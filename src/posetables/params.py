@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from posetables.data.skeletons import SKELETONS
 from posetables.data.sources import DataSource, read_pins
 from posetables.errors import InputError
+from posetables.papers.published import Published
 from posetables.papers.published import read as read_published
 from posetables.recipe import (
     Augment,
@@ -29,6 +30,7 @@ from posetables.recipe import (
     Split,
     Stage,
     Table,
+    Tolerance,
     pick,
     unknown,
 )
@@ -141,21 +143,22 @@ class Recipes:
 
     @functools.cached_property
     def papers(self) -> tuple[str, ...]:
-        return tuple(sorted(path.parent.name for path in self.params.glob("papers/*/experiments.yaml")))
+        return tuple(sorted(path.parent.name for path in self.params.glob("papers/*/tables.yaml")))
 
     @functools.cached_property
     def experiments(self) -> tuple[str, ...]:
-        return tuple(f"{paper}/{name}" for paper in self.papers for name in self._experiments(paper).experiments)
+        return tuple(f"{paper}/{name}" for paper in self._trained for name in self._experiments(paper).experiments)
 
     @functools.cached_property
-    def tables(self) -> Mapping[str, Table]:
-        return {table.name: table for paper in self.papers for table in self._tables(paper)}
+    def tables(self) -> tuple[str, ...]:
+        """Every item of every paper, in the order of the papers."""
+        return tuple(name for paper in self.papers for name in self._tables(paper))
 
     @functools.cache  # noqa: B019 - one object for the life of a command
     def scale(self, name: str) -> Scale:
         file = self.params / "scales.yaml"
         scale = pick(self._scales, name, "scale", file)
-        contents = [self._experiments(paper) for paper in self.papers]
+        contents = [self._experiments(paper) for paper in self._trained]
         backbones = {entry.backbone for content in contents for entry in content.experiments.values()}
         inputs = {setup.input for content in contents for setup in content.setups.values()}
         for key, changed, known in (
@@ -168,18 +171,46 @@ class Recipes:
                 raise InputError(f"{file}: {name}.{key}: {wrong} is nowhere else; one of: {_listed(known)}")
         return scale
 
-    def published(self, table: Table) -> Mapping[tuple[str, str], str]:
-        """(row, column) -> the number that the paper prints."""
-        cells = read_published(self.params / "papers" / table.paper / "published.csv")
-        return {(cell.row, cell.column): cell.printed for cell in cells if cell.item == table.name}
+    def published(self, table: Table) -> Mapping[tuple[str, str], Published]:
+        """(row, column) -> what the paper prints."""
+        return {(cell.row, cell.column): cell for cell in self.printed(table.paper) if cell.item == table.name}
+
+    @functools.cache  # noqa: B019
+    def printed(self, paper: str) -> tuple[Published, ...]:
+        """Every number that a paper prints."""
+        return read_published(self.params / "papers" / paper / "published.csv")
+
+    def tolerances(self, table: Table) -> Mapping[str, Tolerance]:
+        """Metric -> tolerance, of the metrics that the table has."""
+        metrics = {column.key[0] for column in table.columns.values()}
+        return {name: each for name, each in self._tolerances.items() if name in metrics}
 
     # Resolved recipes.
 
+    @functools.cache  # noqa: B019
     def table(self, name: str) -> Table:
-        table = pick(self.tables, name, "table", self.params / "papers/*/tables.yaml")
-        for experiment in table.rows.values():
-            self.experiment(experiment, "paper").protocol(table.protocol)
+        paper = name.partition("_")[0]
+        file = self.params / "papers" / paper / "tables.yaml"
+        if paper not in self.papers or name not in self._tables(paper):
+            raise unknown(name, self.tables, "table", self.params / "papers/*/tables.yaml")
+        table = _validate(file, self._tables(paper)[name] | {"name": name, "paper": paper}, Table, name)
+        published = self.published(table)
+        for row in table.rows:
+            printed = [cell for cell in published.values() if cell.row == row]
+            if table.terms(row) and any(cell.kind == "cited" for cell in printed):
+                raise InputError(f"{file}: {name}.rows.{row}: published.csv says cited; a cited row has no experiment")
+            if not table.terms(row) and not printed:
+                raise InputError(f"{file}: {name}.rows.{row}: neither an experiment nor a row of published.csv")
+        for experiment in table.experiments:
+            self.protocol(table, experiment)
         return table
+
+    def protocol(self, table: Table, experiment: str) -> str:
+        """How a table's experiment is tested: as the table says, else the first way of the experiment's setup."""
+        recipe = self.experiment(experiment, "paper")
+        name = table.protocol or next(iter(recipe.protocols))
+        recipe.protocol(name)
+        return name
 
     @functools.cache  # noqa: B019
     def source(self, dataset: str) -> DataSource:
@@ -213,7 +244,7 @@ class Recipes:
     def experiment(self, name: str, scale: ScaleName) -> Experiment:
         paper, _, short = name.partition("/")
         file = self.params / "papers" / paper / "experiments.yaml"
-        if paper not in self.papers:
+        if paper not in self._trained:
             raise unknown(name, self.experiments, "experiment", self.params / "papers/*/experiments.yaml")
         content = self._experiments(paper)
         if short not in content.experiments:
@@ -285,6 +316,11 @@ class Recipes:
     # Files.
 
     @functools.cached_property
+    def _trained(self) -> tuple[str, ...]:
+        """The papers that have experiments."""
+        return tuple(paper for paper in self.papers if (self.params / "papers" / paper / "experiments.yaml").exists())
+
+    @functools.cached_property
     def _datasets(self) -> Mapping[str, Path]:
         return {path.stem: path for path in sorted((self.params / "datasets").glob("*.yaml"))}
 
@@ -297,10 +333,14 @@ class Recipes:
     def _experiments(self, paper: str) -> ExperimentsFile:
         return self._read(self.params / "papers" / paper / "experiments.yaml", ExperimentsFile)
 
-    def _tables(self, paper: str) -> Iterable[Table]:
-        path = self.params / "papers" / paper / "tables.yaml"
-        for name, content in _yaml(path).items():
-            yield _validate(path, content | {"name": name, "paper": paper}, Table, name)
+    @functools.cache  # noqa: B019
+    def _tables(self, paper: str) -> Mapping[str, dict[str, Any]]:
+        return _yaml(self.params / "papers" / paper / "tables.yaml")
+
+    @functools.cached_property
+    def _tolerances(self) -> Mapping[str, Tolerance]:
+        path = self.params / "tolerances.yaml"
+        return {name: _validate(path, content, Tolerance, name) for name, content in _yaml(path).items()}
 
     def _read(self, path: Path, kind: type[Model]) -> Model:
         return _validate(path, _yaml(path), kind)
@@ -315,7 +355,7 @@ def _listed(names: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, names)))
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML keeps the last of two equal keys without a word; a recipe must not."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -326,7 +366,8 @@ class _UniqueKeys(yaml.SafeLoader):
                 if value in seen:
                     raise yaml.constructor.ConstructorError(None, None, f"{value} is given twice", key.start_mark)
                 seen.add(value)
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def _yaml(path: Path) -> dict[str, Any]:

@@ -141,20 +141,54 @@ class Column(Params):
     """A column of a table: the file it is read from, the keys inside it, and how the paper prints it."""
 
     read: Literal["score", "cost"]
-    key: tuple[str, ...]
+    key: tuple[str, ...] = Field(min_length=1)
     decimals: int = 1
 
 
+class Total(Params):
+    """How a printed column follows from the others of its row; our own are scored, never added up."""
+
+    column: str
+    rule: Literal["mean", "sticks", "mpii"] = Field(
+        description="plain mean; PCP over ten sticks; mean over the joints annotated in MPII"
+    )
+
+
+class Tolerance(Params):
+    """How far a number of ours may be from the printed one and still reproduce it."""
+
+    absolute: float = Field(ge=0)
+    why: str
+
+
+Row = str | Mapping[str, float] | None
+"""An experiment; or experiments and their factors, where the paper prints a sum or a difference; or nothing: a row that
+the paper cites from another work, or one of its own for which there is no experiment yet."""
+
+
 class Table(Params):
+    """One item of a paper: its rows and columns as printed, and where each of our numbers is read from."""
+
     name: str
     paper: str
     title: str
     row_header: str
     convention: str
-    protocol: str
+    protocol: str | None = None
+    proxy: str | None = Field(None, description="the split that stands in where the paper's has no public labels")
+    total: Total | None = None
     columns: Mapping[str, Column]
-    rows: Mapping[str, str]
+    rows: Mapping[str, Row]
     notes: tuple[str, ...] = ()
+
+    def terms(self, row: str) -> Mapping[str, float]:
+        """Experiment -> factor; empty for a row without."""
+        entry = self.rows[row]
+        return {entry: 1.0} if isinstance(entry, str) else entry or {}
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for row in self.rows for name in self.terms(row)))
 
 
 def pick(entries: Mapping[str, Value], name: str, what: str, where: Path | str) -> Value:

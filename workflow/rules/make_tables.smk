@@ -8,6 +8,7 @@ rule tabulate_item:
     output:
         "results/{inside}tables/{item}.csv",
         "results/{inside}tables/{item}.cells.csv",
+        "results/{inside}tables/{item}.json",
         "results/{inside}tables/{item}.manifest.json",
     log:
         "logs/{inside}tabulate/{item}.log",

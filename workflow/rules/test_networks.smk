@@ -24,6 +24,7 @@ rule score_predictions:
         files_of(scored),
     output:
         "results/{inside}scores/{experiment}/seed{seed}/{protocol}.json",
+        "results/{inside}scores/{experiment}/seed{seed}/{protocol}.hits.parquet",
         "results/{inside}scores/{experiment}/seed{seed}/{protocol}.manifest.json",
     log:
         "logs/{inside}score/{experiment}/seed{seed}/{protocol}.log",

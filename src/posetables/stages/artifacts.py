@@ -11,7 +11,7 @@ import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -277,13 +277,13 @@ class Artifacts:
     def score(self, name: str, protocol: str, seed: int) -> Artifact:
         experiment = self.recipes.experiment(name, self.scale)
         experiment.protocol(protocol)
-        scores = self.root / "scores" / name / f"seed{seed}" / f"{protocol}.json"
+        folder = self.root / "scores" / name / f"seed{seed}"
         return Artifact(
             stage="score",
             recipe=_plain(experiment, "skeleton", "labels", "test"),
             modules=("posetables.stages.score",),
-            outputs={"scores": scores},
-            manifest=_manifest_of(scores),
+            outputs={"scores": folder / f"{protocol}.json", "hits": folder / f"{protocol}.hits.parquet"},
+            manifest=folder / f"{protocol}.manifest.json",
             inputs={
                 "people": self.prepare(experiment.test.dataset),
                 "predictions": self.predict(name, protocol, seed),
@@ -305,19 +305,29 @@ class Artifacts:
     @cache  # noqa: B019
     def table(self, item: str) -> Artifact:
         table = self.recipes.table(item)
-        published = {f"{row}/{column}": text for (row, column), text in self.recipes.published(table).items()}
+        published = self.recipes.published(table)
+        read = {column.read for column in table.columns.values()}
         inputs: dict[str, Artifact] = {}
-        for experiment in table.rows.values():
-            for kind in {column.read for column in table.columns.values()}:
-                inputs[f"{kind}:{experiment}"] = (
-                    self.measure(experiment) if kind == "cost" else self.score(experiment, table.protocol, seed=0)
-                )
+        for experiment in table.experiments:
+            if "cost" in read:
+                inputs[f"cost:{experiment}"] = self.measure(experiment)
+            if "score" in read:
+                inputs[f"score:{experiment}"] = self.score(experiment, self.recipes.protocol(table, experiment), seed=0)
         folder = self.root / "tables"
         return Artifact(
             stage="tabulate",
-            recipe=_plain(table) | {"scale": self.scale, "published": published},
+            recipe=_plain(table)
+            | {
+                "scale": self.scale,
+                "published": {f"{row}/{column}": asdict(cell) for (row, column), cell in published.items()},
+                "tolerances": {name: _plain(each) for name, each in self.recipes.tolerances(table).items()},
+            },
             modules=("posetables.stages.tabulate",),
-            outputs={"table": folder / f"{item}.csv", "cells": folder / f"{item}.cells.csv"},
+            outputs={
+                "table": folder / f"{item}.csv",
+                "cells": folder / f"{item}.cells.csv",
+                "metrics": folder / f"{item}.json",
+            },
             manifest=folder / f"{item}.manifest.json",
             inputs=dict(sorted(inputs.items())),
         )

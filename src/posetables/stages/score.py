@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from posetables.data.people import read_columns, read_people
 from posetables.data.skeletons import SKELETONS, Skeleton
@@ -23,7 +24,8 @@ BOOTSTRAP_KEY = (0, 0)
 
 
 def score(recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> dict[str, Any]:
-    """Write `scores` (JSON): metric -> column -> value and 95 % interval in per cent."""
+    """Write `scores` (JSON): metric -> column -> value and 95 % interval in per cent; and `hits` (Parquet): what each
+    person adds to them, one line a person and one list a metric."""
     path = inputs["predictions"]["predictions"]
     names = ("person", f"joints_{recipe.labels}", f"visible_{recipe.labels}")
     person, joints, visible = read_people(inputs["people"]["annotations"].parent, recipe.test.split, *names).values()
@@ -32,35 +34,44 @@ def score(recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]], outputs:
         raise InputError(f"{path}: person: not the people of {recipe.test.split}; predict again")
     found, truth = (each.reshape(len(person), -1, 2) for each in (predicted["joints"], joints))
     skeleton = SKELETONS[recipe.skeleton]
-    scores = {
-        "pck": pck_columns(found, truth, visible > 0, skeleton),
-        "pcp": pcp_columns(found, truth, visible > 0, skeleton),
+    hits = {
+        "pck": pck_hits(found, truth, visible > 0, skeleton),
+        "pcp": pcp_hits(found, truth, visible > 0, skeleton),
     }
+    scores = {metric: columns(each, groups(metric, skeleton)) for metric, each in hits.items()}
     outputs["scores"].write_text(json.dumps(scores, indent=1) + "\n")
+    table = pd.DataFrame({"person": person} | {metric: list(each) for metric, each in hits.items()})
+    table.to_parquet(outputs["hits"], index=False)
     return {"people": len(person)}
 
 
-def pck_columns(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:
-    """PCK@0.2 of LSP and FLIC, in units of |left shoulder - right hip| (see `pck.torso_normaliser`)."""
+def pck_hits(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """PCK@0.2 of LSP and FLIC, in units of |left shoulder - right hip| (see `pck.torso_normaliser`): (N, J)."""
     torso = pck.torso_normaliser(truth, skeleton.index("left shoulder"), skeleton.index("right hip"))
-    hits = pck.correct(pck.distances(found, truth, labelled, torso), THRESHOLD)
-    groups = {name: [skeleton.index(joint) for joint in joints] for name, joints in skeleton.groups.items()}
-    return columns(hits, groups | {"Avg": list(range(len(skeleton.joints)))})
+    return pck.correct(pck.distances(found, truth, labelled, torso), THRESHOLD)
 
 
-def pcp_columns(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:
-    """Strict PCP@0.5."""
+def pcp_hits(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Strict PCP@0.5: (N, sticks)."""
     sticks = [
         (tuple(map(skeleton.index, start)), tuple(map(skeleton.index, stop)))
         for part in skeleton.sticks.values()
         for start, stop in part
     ]
-    groups: dict[str, list[int]] = {}
+    return pcp.strict(found, truth, labelled, sticks)
+
+
+def groups(metric: str, skeleton: Skeleton) -> dict[str, list[int]]:
+    """Column of a metric -> the hits that it averages; the last is that of all."""
+    if metric == "pck":
+        joints = {name: [skeleton.index(joint) for joint in part] for name, part in skeleton.groups.items()}
+        return joints | {"Avg": list(range(len(skeleton.joints)))}
+    parts: dict[str, list[int]] = {}
+    count = 0
     for name, part in skeleton.sticks.items():
-        first = sum(map(len, groups.values()))
-        groups[name] = list(range(first, first + len(part)))
-    hits = pcp.strict(found, truth, labelled, sticks)
-    return columns(hits, groups | {"Total": list(range(len(sticks)))})
+        parts[name] = list(range(count, count + len(part)))
+        count += len(part)
+    return parts | {"Total": list(range(count))}
 
 
 def columns(hits: np.ndarray, groups: Mapping[str, list[int]]) -> dict[str, Any]:

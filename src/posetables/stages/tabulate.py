@@ -1,4 +1,4 @@
-"""Render a table from cell records: the table as the paper prints it, and everything known about each cell."""
+"""Render a table from cells: the table as the paper prints it, and everything known about each cell."""
 
 from __future__ import annotations
 
@@ -8,34 +8,47 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posetables.errors import InputError
+from posetables.papers.verdict import Kind, verdict
+from posetables.stages import cells
+from posetables.stages.cells import Cell
+
 if TYPE_CHECKING:
-    from posetables.recipe import Table
+    from posetables.papers.published import Published
+    from posetables.recipe import Column, Table, Tolerance
 
 
 def tabulate(
     table: Table,
     scale: str,
-    published: Mapping[tuple[str, str], str],
+    published: Mapping[tuple[str, str], Published],
+    tolerances: Mapping[str, Tolerance],
     inputs: Mapping[str, Mapping[str, Path]],
     outputs: Mapping[str, Path],
 ) -> dict[str, Any]:
-    """Write `table` (rows, columns and rounding of the paper; kind and source of each row) and `cells`.
+    """Write `table` (rows, columns and rounding of the paper; kind, source and flags of each row), `cells`, and
+    `metrics` (JSON: row -> column -> value of ours).
 
-    published: (row, column) -> the number that the paper prints.
+    published: (row, column) -> what the paper prints.
     """
-    records = [
-        cell(table, scale, row, name, inputs, published.get((row, name)))
+    reader = Reader(inputs)
+    made = [
+        cell(table, scale, row, name, reader, published.get((row, name)), tolerances.get(column.key[0]))
         for row in table.rows
-        for name in table.columns
+        for name, column in table.columns.items()
     ]
-    write(outputs["cells"], records)
-    lines = []
-    for row, experiment in table.rows.items():
-        mine = {record["column"]: record["value"] for record in records if record["row"] == row}
-        cells = {name: f"{mine[name]:.{column.decimals}f}" for name, column in table.columns.items()}
-        lines.append({table.row_header: row} | cells | {"kind": "measured", "source": experiment})
-    write(outputs["table"], lines)
-    return {"cells": len(records)}
+    cells.write(outputs["cells"], made)
+    lines = [line(table, [each for each in made if each.row == row]) for row in table.rows]
+    with outputs["table"].open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    ours = [each for each in made if each.kind in ("measured", "rescored")]
+    metrics: dict[str, dict[str, float | None]] = {each.row: {} for each in ours}
+    for each in ours:
+        metrics[each.row][each.column] = each.value
+    outputs["metrics"].write_text(json.dumps(metrics, indent=1) + "\n")
+    return {"cells": len(made), "verdicts": tally([each.verdict or each.kind for each in made])}
 
 
 def cell(
@@ -43,36 +56,103 @@ def cell(
     scale: str,
     row: str,
     name: str,
-    inputs: Mapping[str, Mapping[str, Path]],
-    published: str | None,
-) -> dict[str, Any]:
+    reader: Reader,
+    published: Published | None,
+    tolerance: Tolerance | None,
+) -> Cell:
     """Everything known about one cell."""
-    column, experiment = table.columns[name], table.rows[row]
-    (artifact,) = inputs[f"{column.read}:{experiment}"].values()
-    content = json.loads(artifact.read_text())
-    found = content
-    for key in column.key:
-        found = found[key]
-    return {
-        "item": table.name,
-        "row": row,
-        "column": name,
-        "value": found["value"],
-        "low": found.get("low"),
-        "high": found.get("high"),
-        "kind": "measured",
-        "scale": scale,
-        "convention": table.convention if column.read == "score" else f"batch 1, warm median, {content['device']}",
-        "published": published,
-        "experiment": experiment,
-        "artifact": str(artifact),
-        "key": ".".join(column.key),
-    }
+    column, terms = table.columns[name], table.terms(row)
+    found = [reader(column, experiment, factor) for experiment, factor in terms.items()]
+    cited = not terms and published is not None and published.kind == "cited"
+    kind: Kind = "measured" if terms else "cited" if cited else "missing"
+    value = sum(each.value for each in found) if terms else published.value if cited and published else None
+    device = next((each.device for each in found if each.device), None)
+    allowed = tolerance.absolute if tolerance and kind == "measured" else None
+    judged, reason = verdict(
+        kind, value, None if published is None else published.value, allowed,
+        f"{scale} scale" if scale != "paper" else None,
+        f"{table.proxy} instead of the paper's split" if table.proxy else None,
+        f"timed on {device}" if device else None,
+    )  # fmt: skip
+    alone = found[0] if len(found) == 1 else None  # an interval of a sum would need the people of both
+    return Cell(
+        item=table.name,
+        row=row,
+        column=name,
+        value=value,
+        low=alone.low if alone else None,
+        high=alone.high if alone else None,
+        kind=kind,
+        scale=scale,
+        proxy=table.proxy or "",
+        convention=f"batch 1, warm median, {device}" if device else table.convention,
+        published=published.printed if published else "",
+        tolerance=allowed,
+        verdict=judged,
+        reason=reason,
+        flag=published.flag if published else "",
+        source=" ".join(term(experiment, factor) for experiment, factor in terms.items())
+        or (published.source if published else ""),
+        artifact=" ".join(each.artifact for each in found),
+        key=".".join(column.key) if terms else "",
+    )
 
 
-def write(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Records with the same keys as CSV; numbers at full precision, nothing for None."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+def line(table: Table, row: Sequence[Cell]) -> dict[str, str]:
+    """One row as the paper prints it, then what a reader must know of it."""
+    shown = {each.column: text(each, table.columns[each.column].decimals) for each in row}
+    kinds = dict.fromkeys(each.kind for each in row)
+    flags = [f"{each.column}: {each.flag}" for each in row if each.flag]
+    return (
+        {table.row_header: row[0].row}
+        | shown
+        | {"kind": "/".join(kinds), "source": row[0].source, "flags": "; ".join(flags)}
+    )
+
+
+def text(cell: Cell, decimals: int) -> str:
+    """The cell as the table prints it: ours rounded as the paper rounds, a cited number to the digit."""
+    if cell.kind == "cited":
+        return cell.published
+    return cell.kind if cell.value is None else f"{cell.value:,.{decimals}f}"
+
+
+def term(experiment: str, factor: float) -> str:
+    return experiment if factor == 1 else f"{factor:+g}*{experiment}"
+
+
+def tally(names: Sequence[str]) -> dict[str, int]:
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+class Found:
+    """One number of one file, times its factor."""
+
+    def __init__(self, artifact: Path, content: Mapping[str, Any], column: Column, factor: float) -> None:
+        entry: Any = content
+        for key in column.key:
+            if not isinstance(entry, Mapping) or key not in entry:
+                raise InputError(f"{artifact}: no {'.'.join(column.key)}; check columns in params/papers/*/tables.yaml")
+            entry = entry[key]
+        self.artifact = str(artifact)
+        self.value = factor * float(entry["value"])
+        self.low, self.high = entry.get("low"), entry.get("high")
+        self.device = content["device"] if column.key == ("seconds",) else None
+
+
+class Reader:
+    """Reads what a column names from the file of an experiment, each file once."""
+
+    def __init__(self, inputs: Mapping[str, Mapping[str, Path]]) -> None:
+        self.inputs = inputs
+        self.contents: dict[Path, Mapping[str, Any]] = {}
+
+    def __call__(self, column: Column, experiment: str, factor: float) -> Found:
+        artifact = self.inputs[f"{column.read}:{experiment}"][OUTPUT[column.read]]
+        if artifact not in self.contents:
+            self.contents[artifact] = json.loads(artifact.read_text())
+        return Found(artifact, self.contents[artifact], column, factor)
+
+
+OUTPUT = {"score": "scores", "cost": "cost"}
+"""What a column reads -> the output of its artifact."""
