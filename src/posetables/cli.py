@@ -15,7 +15,6 @@ from posetables.progress import say
 from posetables.recipe import SCALES, pick
 from posetables.stages.artifacts import Artifact, Artifacts, make
 
-
 Verb = Callable[[Artifacts, argparse.Namespace], int | None]
 """Does one thing; the exit status, or None for 0."""
 
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="posetables",
-        description="Regenerate results of pose papers, stage by stage, and account for every number.",
+        description="Regenerate results of pose papers and account for every number.",
     )
     verbs = top.add_subparsers(metavar="VERB", required=True)
 
