@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"{Path.cwd()}: no folder params/ here; go to the root of the project")
     try:
         options = parser().parse_args(arguments)
-        return options.run(Artifacts(Recipes(), options.scale), options) or 0
+        return options.run(Artifacts(Recipes(), options.scale or "paper"), options) or 0
     except InputError as error:
         return _refuse(str(error))
     except OSError as error:
@@ -43,9 +43,9 @@ def parser() -> argparse.ArgumentParser:
 
     def verb(run: Verb, *names: str) -> None:
         added = verbs.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
-        added.add_argument("--scale", default="paper", help=f"one of {', '.join(SCALES)} (default: paper)")
+        added.add_argument("--scale", help=f"one of {', '.join(SCALES)} (default: paper)")
         for name in names:
-            added.add_argument(name, **ARGUMENTS.get(name, {}))
+            added.add_argument(name.strip("[]"), **{"nargs": "?"} if "[" in name else ARGUMENTS.get(name, {}))
         added.set_defaults(run=run)
 
     verb(fetch, "dataset")
@@ -56,6 +56,8 @@ def parser() -> argparse.ArgumentParser:
     verb(measure, "experiment")
     verb(tabulate, "item")
     verb(show, "item", "--row")
+    verb(status, "[target]", "--json")
+    verb(audit, "[item]", "--row", "--column", "--all", "--deep", "--json")
     return top
 
 
@@ -69,6 +71,10 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "--seed": {"type": _seed, "default": 0},
     "--protocol": {"help": "how it is tested (default: the first of its setup)"},
     "--row": {"help": "this row only"},
+    "--column": {"help": "this column only"},
+    "--all": {"action": "store_true", "help": "everything on this disk (of all scales, if none is given)"},
+    "--deep": {"action": "store_true", "help": "read every file again, whatever was verified before"},
+    "--json": {"action": "store_true", "help": "for programs"},
     "--stage": {"help": "stage of its training (default: the last)"},
     "--workers": {"type": int, "help": "loader processes (default: 0 on a CPU, 8 on a GPU)"},
 }
@@ -180,6 +186,43 @@ def show(artifacts: Artifacts, options: argparse.Namespace) -> None:
     if options.row is not None:
         pick(table.rows, options.row, "row", table.name)
     stage.show(table, artifacts.scale, artifacts.table(options.item), options.row)
+
+
+def status(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Print what is current, behind, stale, altered or missing, and why; nothing is run."""
+    from posetables.stages import status as stage
+
+    scales = {scale: Artifacts(artifacts.recipes, scale) for scale in SCALES if options.scale in (None, scale)}
+    found = stage.status(scales, options.target)
+    if options.json:
+        print(stage.as_json(found))
+    else:
+        stage.print_status(found, one=options.target is not None)
+
+
+def audit(artifacts: Artifacts, options: argparse.Namespace) -> int:
+    """Print what a number was made from, every file hashed again; 1 if anything is not what its records say."""
+    from posetables.provenance import hashes
+    from posetables.provenance.lineage import Lineage
+    from posetables.stages import audit as stage
+    from posetables.stages import audit_view as view
+
+    hashing = hashes.content if options.deep else hashes.remembered
+    if options.all:
+        scales = [options.scale] if options.scale else SCALES
+        found = [path for scale in scales for path in Artifacts(artifacts.recipes, scale).manifests()]
+        lineage, accounts = stage.audit_all(found, hashing)
+        nodes = list(lineage.nodes.values())
+    elif options.item is None:
+        raise InputError("audit: name a table, or give --all")
+    else:
+        path = artifacts.table(options.item).manifest
+        accounts = [stage.account(Lineage(hashing), path, options.row, options.column)]
+        nodes = list(accounts[0].nodes)
+    if options.json:
+        print(view.as_json(nodes, accounts))
+        return int(any(node.faults for node in nodes))
+    return view.print_judgement(nodes, accounts) if options.all else view.print_number(accounts[0])
 
 
 def _make(artifact: Artifact, stage: Callable[..., Mapping[str, Any]]) -> None:

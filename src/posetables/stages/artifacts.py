@@ -20,7 +20,7 @@ from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.provenance import hashes, identity, manifest
 from posetables.provenance.manifest import Code, Content, Manifest, Used
-from posetables.recipe import Params, ScaleName
+from posetables.recipe import SCALES, Params, ScaleName
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +199,29 @@ class Artifacts:
         self.root = Path("results") / inside
         self.raw = Path("data/raw") / inside
         self.prepared = Path("data/prepared") / inside
+
+    def everything(self) -> list[Artifact]:
+        """Every artifact that the tables of all papers are made from, what is made first, first."""
+        found: dict[Artifact, None] = {}
+
+        def below(artifact: Artifact) -> None:
+            if artifact not in found:
+                for each in artifact.inputs.values():
+                    below(each)
+                found[artifact] = None
+
+        for item in self.recipes.tables:
+            below(self.table(item))
+        return list(found)
+
+    def manifests(self) -> list[Path]:
+        """Every manifest of this scale on this disk, whether or not the recipes of today know of it."""
+        others = [self.root / name for name in SCALES if self.scale == "paper" and name != "paper"]
+        results = (path for kind in ("manifest.json", "*.manifest.json") for path in self.root.rglob(kind))
+        return sorted(
+            {*self.raw.glob("*.manifest.json"), *self.prepared.glob("*/manifest.json")}
+            | {path for path in results if not any(path.is_relative_to(other) for other in others)}
+        )
 
     @cache  # noqa: B019 - lives as long as the command
     def fetch(self, dataset: str) -> Artifact:

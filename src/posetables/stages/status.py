@@ -1,0 +1,94 @@
+"""What is current, behind, stale, altered, recorded or missing, and why; nothing is run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.markup import escape
+
+from posetables.errors import InputError
+from posetables.recipe import ScaleName
+from posetables.stages.artifacts import Artifact, Artifacts, Freshness
+from posetables.stages.audit_view import console
+
+COLOURS = {
+    "current": "green",
+    "behind": "cyan",
+    "stale": "red",
+    "altered": "red",
+    "recorded": "yellow",
+    "missing": "dim",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one artifact stands."""
+
+    scale: ScaleName
+    artifact: Artifact
+    freshness: Freshness
+
+
+def status(scales: Mapping[ScaleName, Artifacts], target: str | None) -> list[Standing]:
+    """Every artifact of the scales, or the target and all that it is made from, what is made first, first.
+
+    target: an item, an experiment, or the path of an artifact.
+
+    Raises:
+        InputError: the target is none of these.
+    """
+    everything = [(scale, each) for scale, artifacts in scales.items() for each in artifacts.everything()]
+    if target is not None:
+        named = [each for _, each in everything if _is(each, target)]
+        if not named:
+            raise InputError(f"{target}: no item, experiment or artifact; see: posetables status")
+        wanted = {below for each in named for below in _closure(each)}
+        everything = [(scale, each) for scale, each in everything if each in wanted]
+    return [Standing(scale, each, each.freshness()) for scale, each in everything]
+
+
+def _is(artifact: Artifact, target: str) -> bool:
+    paths = [str(path) for path in (artifact.manifest, *artifact.outputs.values())]
+    is_item = artifact.stage == "tabulate" and artifact.recipe["name"] == target
+    is_experiment = target.count("/") == 2 and any(f"/{target}/" in path for path in paths)
+    return is_item or is_experiment or target.rstrip("/") in paths
+
+
+def _closure(artifact: Artifact) -> set[Artifact]:
+    return {artifact}.union(*(_closure(each) for each in artifact.inputs.values()))
+
+
+def print_status(found: Sequence[Standing], one: bool) -> None:
+    """A line a scale and stage; below it why each artifact is not current. What was never made is only counted, unless
+    one target was asked for."""
+    out = console()
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for each in found:
+        counts.setdefault((each.scale, each.artifact.stage), Counter())[each.freshness.state] += 1
+    for (scale, stage), states in counts.items():
+        told = ", ".join(f"[{COLOURS[state]}]{count} {state}[/]" for state, count in sorted(states.items()))
+        out.print(f"{scale:6}{stage:10}{told}")
+    for each in found:
+        state, why = each.freshness.state, each.freshness.why
+        if state not in ("current", "recorded") and (one or state != "missing"):
+            out.print(f"[{COLOURS[state]}]{state}[/] {escape(f'{each.artifact.manifest}: {why}')}")
+
+
+def as_json(found: Sequence[Standing]) -> str:
+    return json.dumps(
+        [
+            {
+                "manifest": str(each.artifact.manifest),
+                "scale": each.scale,
+                "stage": each.artifact.stage,
+                "state": each.freshness.state,
+                "why": each.freshness.why,
+            }
+            for each in found
+        ],
+        indent=1,
+    )
