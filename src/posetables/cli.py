@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.run(Artifacts(Recipes(), options.scale or "paper"), options) or 0
     except InputError as error:
         return _refuse(str(error))
+    except BrokenPipeError:  # `| head` has read enough
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for what Python still flushes at exit
+        return 0
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _refuse(f"{error.filename or 'results'}: no space left on the disk; make room and run again")
@@ -56,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     verb(measure, "experiment")
     verb(tabulate, "item")
     verb(show, "item", "--row")
+    verb(compare, "item", "--markdown")
+    verb(regenerate, "item", "--row", "--column", "--from", "--profile")
     verb(status, "[target]", "--json")
     verb(audit, "[item]", "--row", "--column", "--all", "--deep", "--json")
     return top
@@ -72,6 +78,14 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "--protocol": {"help": "how it is tested (default: the first of its setup)"},
     "--row": {"help": "this row only"},
     "--column": {"help": "this column only"},
+    "--markdown": {"action": "store_true", "help": "for a page or a pull request"},
+    "--from": {
+        "dest": "first",
+        "choices": ["train", "predict", "score"],
+        "default": "train",
+        "help": "first stage to run again",
+    },
+    "--profile": {"help": "Snakemake profile, slurm for instance (default: here)"},
     "--all": {"action": "store_true", "help": "everything on this disk (of all scales, if none is given)"},
     "--deep": {"action": "store_true", "help": "read every file again, whatever was verified before"},
     "--json": {"action": "store_true", "help": "for programs"},
@@ -186,6 +200,41 @@ def show(artifacts: Artifacts, options: argparse.Namespace) -> None:
     if options.row is not None:
         pick(table.rows, options.row, "row", table.name)
     stage.show(table, artifacts.scale, artifacts.table(options.item), options.row)
+
+
+def compare(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Print the paper's table and ours side by side."""
+    from posetables.provenance import manifest
+    from posetables.stages import cells
+    from posetables.stages import compare as stage
+
+    table, artifact = artifacts.recipes.table(options.item), artifacts.table(options.item)
+    manifest.verify(artifact.manifest, artifact.outputs)
+    found = cells.read(artifact.outputs["cells"])
+    if options.markdown:
+        print(stage.markdown(table, artifacts.scale, found))
+    else:
+        stage.print_comparison(table, artifacts.scale, found)
+
+
+def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
+    """Make the path of a row or a cell anew in a folder of its own; 1 unless every byte is as recorded."""
+    from posetables.provenance import hashes
+    from posetables.provenance.lineage import Lineage
+    from posetables.stages import audit as auditing
+    from posetables.stages import regenerate as stage
+
+    table, artifact = artifacts.recipes.table(options.item), artifacts.table(options.item)
+    told = auditing.account(Lineage(hashes.remembered), artifact.manifest, options.row, options.column)
+    ours = [cell for cell in told.cells if cell.kind == "measured"]
+    read = {auditing.manifest_of(path) for cell in ours for path in cell.artifact.split()}
+    sources = [each for each in artifact.inputs.values() if each.manifest in read]
+    if not sources:
+        raise InputError(f"{options.item}: {options.row or 'no row'}: nothing here is measured by an experiment")
+    root = stage.SCRATCH / artifacts.scale / options.item
+    engine = ["--profile", options.profile] if options.profile else []
+    compared = stage.regenerate(sources, options.first, root, engine)
+    return stage.print_regenerated(ours, stage.numbers(ours, table, root), compared)
 
 
 def status(artifacts: Artifacts, options: argparse.Namespace) -> None:

@@ -1,0 +1,91 @@
+"""The paper's table and ours, side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from posetables.stages.audit_view import console
+from posetables.stages.cells import Cell
+from posetables.stages.show import SCALE_NOTES
+from posetables.stages.tabulate import text
+
+if TYPE_CHECKING:
+    from posetables.recipe import Table
+
+COLOURS = {"reproduced": "green", "differs": "red", "not comparable": "default", "missing": "dim", "": "dim"}
+MARKDOWN = {"reproduced": "**{}**", "differs": "~~{}~~", "not comparable": "{}", "missing": "{}", "": "*{}*"}
+
+
+def sides(cell: Cell, decimals: int) -> tuple[str, str]:
+    """(ours, theirs), a star on a printed number that our audit flags."""
+    ours = "·" if cell.kind in ("cited", "missing") else text(cell, decimals)
+    return ours, (cell.published or "·") + ("*" if cell.flag else "")
+
+
+def print_comparison(table: Table, scale: str, cells: Sequence[Cell]) -> None:
+    out = console()
+    grid = Grid(title=table.title, caption=SCALE_NOTES[scale])
+    grid.add_column(table.row_header, no_wrap=True)
+    for name in table.columns:
+        grid.add_column(f"{name}\nours paper", justify="right", no_wrap=True)
+    for row in _rows(cells).values():
+        grid.add_row(escape(row[0].row), *(_coloured(cell, table.columns[cell.column].decimals) for cell in row))
+    out.print(grid)
+    for line in _notes(table, cells):
+        out.print(escape(line))
+
+
+def _coloured(cell: Cell, decimals: int) -> str:
+    ours, theirs = sides(cell, decimals)
+    return f"[{COLOURS[cell.verdict]}]{ours}[/] [dim]{theirs}[/]"
+
+
+def markdown(table: Table, scale: str, cells: Sequence[Cell]) -> str:
+    """The same as a Markdown table: ours / the paper's; bold what is reproduced, struck what differs, italic what has
+    no verdict."""
+    lines = [
+        f"### {table.title}",
+        "",
+        f"{SCALE_NOTES[scale]} Cells: ours / the paper's.",
+        "",
+        "| " + " | ".join([table.row_header, *table.columns]) + " |",
+        "| --- |" + " ---: |" * len(table.columns),
+    ]
+    for row in _rows(cells).values():
+        pairs = [sides(cell, table.columns[cell.column].decimals) for cell in row]
+        shown = [f"{MARKDOWN[cell.verdict].format(a)} / {b}" for cell, (a, b) in zip(row, pairs, strict=True)]
+        lines.append("| " + " | ".join([row[0].row.replace("|", "\\|"), *shown]) + " |")
+    return "\n".join([*lines, "", *(f"- {line}" for line in _notes(table, cells))])
+
+
+def _rows(cells: Sequence[Cell]) -> Mapping[str, list[Cell]]:
+    rows: dict[str, list[Cell]] = {}
+    for cell in cells:
+        rows.setdefault(cell.row, []).append(cell)
+    return rows
+
+
+def _notes(table: Table, cells: Sequence[Cell]) -> list[str]:
+    """How to read it: convention, verdicts with their reasons, flags, the table's own notes."""
+    verdicts = Counter(
+        f"{cell.verdict} ({cell.reason})" if cell.verdict in ("not comparable", "missing") else cell.verdict
+        for cell in cells
+        if cell.verdict
+    )
+    kinds = Counter(cell.kind for cell in cells)
+    flags: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.flag:
+            flags.setdefault(cell.flag, []).append(f"{cell.row} / {cell.column}")
+    return [
+        f"convention: {table.convention}",
+        "cells: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
+        *(f"{count} {told}" for told, count in verdicts.items()),
+        *(f"* {'; '.join(places)}: {flag}" for flag, places in flags.items()),
+        *table.notes,
+    ]

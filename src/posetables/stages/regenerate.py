@@ -1,0 +1,155 @@
+"""Make the path of some cells anew in a folder of its own; hold bytes and numbers against the recorded ones.
+
+What was recorded stays as it is. The same engine, rules and code run; only the root differs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from posetables.errors import InputError
+from posetables.progress import say
+from posetables.provenance import manifest
+
+if TYPE_CHECKING:
+    from posetables.recipe import Table
+    from posetables.stages.artifacts import Artifact
+    from posetables.stages.cells import Cell
+
+SCRATCH = Path(".posetables/regenerate")
+
+WIRING = ("Snakefile", "workflow", "profiles", "slurm", "params", "constraints.txt")
+"""What a root needs besides data and results."""
+
+START = {"train": ("train", "predict", "score"), "predict": ("predict", "score"), "score": ("score",)}
+"""First stage to run again -> the stages that do. A measurement of time is taken again whenever it is asked for."""
+
+First = Literal["train", "predict", "score"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One artifact, recorded and regenerated."""
+
+    artifact: Artifact
+    different: tuple[str, ...] | None
+    """Outputs with other bytes; None where nothing was recorded."""
+
+
+def regenerate(sources: Sequence[Artifact], first: First, root: Path, engine: Sequence[str]) -> list[Comparison]:
+    """Run everything below `sources` from stage `first` on, in `root`; compare, what is made first, first.
+
+    Data sets that are here and whole are used as they are; others are fetched and prepared anew as well.
+
+    Raises:
+        InputError: something that is not to be made anew is not here or not whole, or a stage failed.
+    """
+    path = [each for each in _in_order(sources) if each.stage != "tabulate"]
+    again = {*START[first], "measure"}
+    kept = [each for each in path if each.stage not in again and each.is_made]
+    for each in path:
+        if each.stage not in (*again, "fetch", "prepare") and each not in kept:
+            raise InputError(f"{each.manifest}: {each.freshness().state}; it is needed as it was: use --from train")
+    _furnish(root, kept)
+    command = [str(Path(sys.executable).with_name("snakemake")), *engine, *(str(each.manifest) for each in sources)]
+    say(f"{root}: {' '.join([Path(command[0]).name, *command[1:]])}")
+    if subprocess.run(command, cwd=root, check=False).returncode:
+        raise InputError(f"{root}/logs: a stage failed; its log is there")
+    return [_compare(each, root) for each in path if each not in kept]
+
+
+def _in_order(sources: Sequence[Artifact]) -> list[Artifact]:
+    def below(artifact: Artifact) -> Iterator[Artifact]:
+        for each in artifact.inputs.values():
+            yield from below(each)
+        yield artifact
+
+    return list(dict.fromkeys(each for source in sources for each in below(source)))
+
+
+def _furnish(root: Path, kept: Sequence[Artifact]) -> None:
+    """An empty root with the project's wiring, and links to the files that are used as they are."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    for name in WIRING:
+        if Path(name).exists():
+            (root / name).symlink_to(Path(name).resolve())
+    for each in kept:
+        for path in (each.manifest, *each.outputs.values()):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).symlink_to(path.resolve())
+
+
+def _compare(artifact: Artifact, root: Path) -> Comparison:
+    before, after = manifest.read(artifact.manifest), manifest.read(root / artifact.manifest)
+    if after is None:
+        raise InputError(f"{root / artifact.manifest}: not made; see {root}/logs")
+    if before is None:
+        return Comparison(artifact, None)
+    names = [name for name, output in after.outputs.items() if output.sha256 != before.outputs[name].sha256]
+    return Comparison(artifact, tuple(names))
+
+
+def numbers(chosen: Sequence[Cell], table: Table, root: Path) -> Mapping[tuple[str, str], float]:
+    """(row, column) -> the regenerated value of each cell."""
+    found: dict[tuple[str, str], float] = {}
+    for cell in chosen:
+        factors = table.terms(cell.row).values()
+        values = [_value(root / artifact, table.columns[cell.column].key) for artifact in cell.artifact.split()]
+        found[cell.row, cell.column] = sum(factor * value for factor, value in zip(factors, values, strict=True))
+    return found
+
+
+def _value(path: Path, key: Sequence[str]) -> float:
+    entry = json.loads(path.read_text())
+    for part in key:
+        entry = entry[part]
+    return float(entry["value"])
+
+
+def print_regenerated(
+    chosen: Sequence[Cell], values: Mapping[tuple[str, str], float], compared: Sequence[Comparison]
+) -> int:
+    """The numbers side by side, then `identical` or where the first difference arose; 1 if there is one.
+
+    A measured time is never the same twice: it is shown, and not held against anything.
+    """
+    for cell in chosen:
+        value, before = values[cell.row, cell.column], cell.value
+        moved = "" if before is None else f", recorded {before:.6g}, moved by {value - before:+.3g}"
+        print(f"{cell.row} / {cell.column}: {value:.6g}{moved}")
+    judged = [each for each in compared if each.artifact.stage != "measure"]
+    for each in judged:
+        if each.different is None:
+            print(f"{each.artifact.manifest}: nothing was recorded")
+    differing = [each for each in judged if each.different]
+    same = sum(each.different == () for each in judged)
+    print(f"identical: {same} of {len(judged)} artifacts, byte for byte")
+    if differing:
+        first = differing[0]
+        files = ", ".join(str(first.artifact.outputs[name]) for name in first.different or ())
+        print(f"first difference: {files}; {_reason(first.artifact)}")
+    return int(same < len(judged))
+
+
+def _reason(artifact: Artifact) -> str:
+    """What is known to change bytes and is not the same as then."""
+    record = manifest.read(artifact.manifest)
+    if record is None:
+        return "nothing was recorded"
+    if record.identity != artifact.identity:
+        return f"recorded for another recipe or code: {artifact.freshness().why}"
+    then, now = record.environment, manifest.environment()
+    moved = [
+        f"{name} was {getattr(then, name)}, is {getattr(now, name)}"
+        for name in ("processor", "gpu", "lock", "python", "numpy")
+        if getattr(then, name) != getattr(now, name)
+    ]
+    return "; ".join(moved) or "on the same processor and packages: this should not happen"
