@@ -82,6 +82,43 @@ def project(
     return Project(root, lambda: capsys.readouterr().err)
 
 
+ROWS = {"VGG16-HCRN": "hcrn/lsp-pc/vgg16-hcrn", "VGG16-Holistic": "hcrn/lsp-pc/vgg16-holistic"}
+"""What is left of HCRN's Table I in `table_project`."""
+
+
+@pytest.fixture(scope="session")
+def table_project(prepared_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with a table of two rows, made at mini scale by the verbs."""
+    root = tmp_path_factory.mktemp("table") / "project"
+    shutil.copytree(prepared_project, root)
+    for paper in (root / "params/papers").iterdir():
+        (paper / "claims.yaml").unlink(missing_ok=True)
+        if paper.name != "hcrn":
+            shutil.rmtree(paper) if paper.is_dir() else paper.unlink()
+    tables = root / "params/papers/hcrn/tables.yaml"
+    table = yaml.safe_load(tables.read_text())["hcrn_table1"] | {"rows": ROWS}
+    tables.write_text(yaml.safe_dump({"hcrn_table1": table}, sort_keys=False))
+    (root / "constraints.txt").write_text("torch==1\n")
+    with contextlib.chdir(root):
+        for experiment in ROWS.values():
+            for verb in ("train", "predict", "score", "measure"):
+                assert main([verb, experiment, "--scale", "mini"]) == 0
+        assert main(["tabulate", "hcrn_table1", "--scale", "mini"]) == 0
+    return root
+
+
+@pytest.fixture
+def with_table(
+    table_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Project:
+    """A copy of it, for a test to tamper with."""
+    root = tmp_path / "project"
+    shutil.copytree(table_project, root)
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("POSETABLES_MIRROR", raising=False)
+    return Project(root, lambda: capsys.readouterr().err)
+
+
 @pytest.fixture
 def mirror(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project's mirror, in use."""

@@ -194,6 +194,10 @@ class Recipes:
         if paper not in self.papers or name not in self._tables(paper):
             raise unknown(name, self.tables, "table", self.params / "papers/*/tables.yaml")
         table = _validate(file, self._tables(paper)[name] | {"name": name, "paper": paper}, Table, name)
+        if table.total is not None:
+            pick(table.columns, table.total.column, "column", f"{file}: {name}.total")
+        for row in table.proxy if isinstance(table.proxy, Mapping) else ():
+            pick(table.rows, row, "row", f"{file}: {name}.proxy")
         published = self.published(table)
         for row in table.rows:
             printed = [cell for cell in published.values() if cell.row == row]
@@ -266,7 +270,8 @@ class Recipes:
             pixels=entry.pixels,
             codecs={
                 key: codec.model_copy(update={"radius": changes.radius.get(codec.radius, codec.radius * zoom)})
-                for key, codec in codecs.items()
+                # The longest pattern first, whatever the file's order is: identities do not see an order of keys.
+                for key, codec in sorted(codecs.items(), key=lambda entry: (-len(entry[0]), entry[0]))
             },
             augment=setup.augment,
             network=Network(

@@ -341,6 +341,9 @@ class Artifacts:
             stage="tabulate",
             recipe=_plain(table)
             | {
+                # In pairs: their order is the table's, and canonical JSON has none for keys.
+                "rows": [[row, entry] for row, entry in table.rows.items()],
+                "columns": [[name, _plain(column)] for name, column in table.columns.items()],
                 "scale": self.scale,
                 "published": {f"{row}/{column}": asdict(cell) for (row, column), cell in published.items()},
                 "tolerances": {name: _plain(each) for name, each in self.recipes.tolerances(table).items()},

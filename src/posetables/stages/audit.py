@@ -97,13 +97,13 @@ def rerender(table: Node, found: Sequence[Cell]) -> list[str]:
     """Files and cells of a table that do not follow from the scores that it was made from. Nothing consumes a table, so
     that no other record would betray an edit of both it and its manifest.
 
-    Only where this code is the code that made it: another might render otherwise.
+    Only where its inputs verify, and this code is the code that made it: another might render otherwise.
     """
     record = table.record
     inputs = {
         name: {key: Path(output.path) for key, output in node.record.outputs.items()}
         for name, node in table.inputs.items()
-        if node.record is not None
+        if node.record is not None and not node.faults
     }
     there = len(inputs) == len(table.inputs) and all(
         path.exists() for paths in inputs.values() for path in paths.values()
@@ -115,7 +115,7 @@ def rerender(table: Node, found: Sequence[Cell]) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: Path(folder) / Path(content.path).name for name, content in record.outputs.items()}
         tabulate.tabulate(
-            Table.model_validate(recipe),
+            Table.model_validate(recipe | {name: dict(recipe[name]) for name in ("rows", "columns")}),
             scale,
             {(cell["row"], cell["column"]): Published(**cell) for cell in published.values()},
             {name: Tolerance.model_validate(each) for name, each in tolerances.items()},

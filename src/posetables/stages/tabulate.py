@@ -36,6 +36,7 @@ def tabulate(
         cell(table, scale, row, name, reader, published.get((row, name)), tolerances.get(column.key[0]))
         for row in table.rows
         for name, column in table.columns.items()
+        if stands(table, row, name, published)
     ]
     cells.write(outputs["cells"], made)
     lines = [line(table, [each for each in made if each.row == row]) for row in table.rows]
@@ -49,6 +50,11 @@ def tabulate(
         metrics[each.row][each.column] = each.value
     outputs["metrics"].write_text(json.dumps(metrics, indent=1) + "\n")
     return {"cells": len(made), "verdicts": tally([each.verdict or each.kind for each in made])}
+
+
+def stands(table: Table, row: str, column: str, published: Mapping[tuple[str, str], Published]) -> bool:
+    """Whether there is such a cell: what the paper leaves empty stays empty; a row that it lacks has every column."""
+    return (row, column) in published or not any((row, name) in published for name in table.columns)
 
 
 def cell(
@@ -68,10 +74,11 @@ def cell(
     value = sum(each.value for each in found) if terms else published.value if cited and published else None
     device = next((each.device for each in found if each.device), None)
     allowed = tolerance.absolute if tolerance and kind == "measured" else None
+    proxy = None if cited else table.stand_in(row)
     judged, reason = verdict(
         kind, value, None if published is None else published.value, allowed,
         f"{scale} scale" if scale != "paper" else None,
-        f"{table.proxy} instead of the paper's split" if table.proxy else None,
+        f"{proxy} instead of the paper's split" if proxy else None,
         f"timed on {device}" if device else None,
     )  # fmt: skip
     alone = found[0] if len(found) == 1 else None  # an interval of a sum would need the people of both
@@ -84,7 +91,7 @@ def cell(
         high=alone.high if alone else None,
         kind=kind,
         scale=scale,
-        proxy=table.proxy or "",
+        proxy=proxy or "",
         convention=f"batch 1, warm median, {device}" if device else table.convention,
         published=published.printed if published else "",
         tolerance=allowed,
@@ -102,11 +109,22 @@ def line(table: Table, row: Sequence[Cell]) -> dict[str, str]:
     """One row as the paper prints it, then what a reader must know of it."""
     shown = {each.column: text(each, table.columns[each.column].decimals) for each in row}
     kinds = dict.fromkeys(each.kind for each in row)
-    flags = [f"{each.column}: {each.flag}" for each in row if each.flag]
     return (
         {table.row_header: row[0].row}
+        | dict.fromkeys(table.columns, "")
         | shown
-        | {"kind": "/".join(kinds), "source": row[0].source, "flags": "; ".join(flags)}
+        | {"kind": "/".join(kinds), "source": row[0].source, "flags": flags(row)}
+    )
+
+
+def flags(row: Sequence[Cell]) -> str:
+    """Every finding on the row, once, after the columns that it concerns if those are not all."""
+    columns: dict[str, list[str]] = {}
+    for each in row:
+        for finding in each.flag.split("; ") if each.flag else ():
+            columns.setdefault(finding, []).append(each.column)
+    return "; ".join(
+        finding if len(names) == len(row) else f"{', '.join(names)}: {finding}" for finding, names in columns.items()
     )
 
 
