@@ -91,14 +91,13 @@ def table_project(prepared_project: Path, tmp_path_factory: pytest.TempPathFacto
     """The project with a table of two rows, made at mini scale by the verbs."""
     root = tmp_path_factory.mktemp("table") / "project"
     shutil.copytree(prepared_project, root)
-    for paper in (root / "params/papers").iterdir():
-        (paper / "claims.yaml").unlink(missing_ok=True)
-        if paper.name != "hcrn":
-            shutil.rmtree(paper) if paper.is_dir() else paper.unlink()
+    for entry in (root / "params/papers").iterdir():
+        if entry.name != "hcrn":
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    (root / "params/papers/hcrn/claims.yaml").unlink(missing_ok=True)
     tables = root / "params/papers/hcrn/tables.yaml"
     table = yaml.safe_load(tables.read_text())["hcrn_table1"] | {"rows": ROWS}
     tables.write_text(yaml.safe_dump({"hcrn_table1": table}, sort_keys=False))
-    (root / "constraints.txt").write_text("torch==1\n")
     with contextlib.chdir(root):
         for experiment in ROWS.values():
             for verb in ("train", "predict", "score", "measure"):
@@ -141,6 +140,7 @@ def _write_params(root: Path) -> None:
     from posetables.data.synthetic import write_lsp, write_lspet
 
     shutil.copytree(PARAMS, root / "params")
+    (root / "constraints.txt").write_text("torch==1\n")
     write_lsp(root / "mirror/lsp", TEST[1], seed=1)
     write_lspet(root / "mirror/lspet", TRAIN[1], seed=1)
     _edit(root / "params/scales.yaml", _shrink_scales)

@@ -36,7 +36,11 @@ def score(project: Project) -> Callable[[pd.DataFrame], dict[str, Any]]:
             "people": artifacts.prepare("lsp").outputs,
             "predictions": {"predictions": Path("predictions.parquet")},
         }
-        stage.score(Recipes().experiment("hcrn/lsp-pc/hg", "mini"), inputs, {"scores": Path("scores.json")})
+        stage.score(
+            Recipes().experiment("hcrn/lsp-pc/hg", "mini"),
+            inputs,
+            {"scores": Path("scores.json"), "hits": Path("hits.parquet")},
+        )
         return json.loads(Path("scores.json").read_text())
 
     return run
@@ -68,6 +72,16 @@ def test_one_lost_wrist_of_four_people_costs_its_columns_and_no_other(truth: pd.
     assert lost == pytest.approx({"Wrist": 100 * 7 / 8, "Avg": 100 * (14 * 4 - 1) / (14 * 4)})
     lost = {name: column["value"] for name, column in scores["pcp"].items() if column["value"] < 100}
     assert lost == pytest.approx({"Forearm": 100 * 7 / 8, "Total": 100 * (10 * 4 - 1) / (10 * 4)})
+
+
+def test_what_each_person_adds_gives_the_columns_back(truth: pd.DataFrame, score: Any) -> None:
+    joints = positions(truth).copy()
+    joints[2, LSP.index("left wrist")] += 1000
+    scores = score(predictions(truth, joints))
+    hits = pd.read_parquet("hits.parquet")
+    assert hits["person"].tolist() == truth["person"].tolist()
+    assert 100 * np.stack(hits["pck"].tolist()).mean() == pytest.approx(scores["pck"]["Avg"]["value"])
+    assert 100 * np.stack(hits["pcp"].tolist()).mean() == pytest.approx(scores["pcp"]["Total"]["value"])
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.19, 100.0), (0.21, 0.0)])

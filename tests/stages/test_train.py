@@ -46,8 +46,8 @@ def weights(experiment: str, stage: str = "main") -> dict[str, Tensor]:
     return load_file(folder(experiment, stage) / "weights.safetensors")
 
 
-def facts(experiment: str) -> dict[str, Any]:
-    return json.loads((folder(experiment) / "manifest.json").read_text())["facts"]
+def restarts(experiment: str) -> int:
+    return json.loads((folder(experiment) / "manifest.json").read_text())["circumstances"]["restarts"]
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_an_interrupted_training_ends_in_the_bytes_of_an_uninterrupted_one(
     project.run("train", experiment, *MINI)
     assert products(experiment) == uninterrupted
     assert len(steps) == STEPS - after
-    assert facts(experiment)["restarts"] == 1
+    assert restarts(experiment) == 1
 
 
 def test_another_seed_gives_other_weights(project: Project) -> None:
@@ -130,7 +130,7 @@ def test_a_checkpoint_that_was_being_written_when_the_power_went_is_not_in_the_w
     (checkpoints,) = Path("results/mini/checkpoints").iterdir()
     (checkpoints / "last.aside").write_bytes(b"half of a checkpoint")
     project.run("train", HOURGLASS, *MINI)
-    assert facts(HOURGLASS)["restarts"] == 1
+    assert restarts(HOURGLASS) == 1
 
 
 def test_a_full_disk_is_told_when_a_checkpoint_does_not_fit(

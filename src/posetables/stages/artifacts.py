@@ -217,6 +217,7 @@ class Artifacts:
     def manifests(self) -> list[Path]:
         """Every manifest of this scale on this disk, whether or not the recipes of today know of it."""
         others = [self.root / name for name in SCALES if self.scale == "paper" and name != "paper"]
+        others.append(self.root / "crates")  # copies
         results = (path for kind in ("manifest.json", "*.manifest.json") for path in self.root.rglob(kind))
         return sorted(
             {*self.raw.glob("*.manifest.json"), *self.prepared.glob("*/manifest.json")}

@@ -33,14 +33,18 @@ def print_comparison(table: Table, scale: str, cells: Sequence[Cell]) -> None:
     grid.add_column(table.row_header, no_wrap=True)
     for name in table.columns:
         grid.add_column(f"{name}\nours paper", justify="right", no_wrap=True)
-    for row in _rows(cells).values():
-        grid.add_row(escape(row[0].row), *(_coloured(cell, table.columns[cell.column].decimals) for cell in row))
+    for name, row in _rows(cells).items():
+        grid.add_row(
+            escape(name), *(_coloured(row.get(column), each.decimals) for column, each in table.columns.items())
+        )
     out.print(grid)
     for line in _notes(table, cells):
         out.print(escape(line))
 
 
-def _coloured(cell: Cell, decimals: int) -> str:
+def _coloured(cell: Cell | None, decimals: int) -> str:
+    if cell is None:
+        return ""
     ours, theirs = sides(cell, decimals)
     return f"[{COLOURS[cell.verdict]}]{ours}[/] [dim]{theirs}[/]"
 
@@ -56,17 +60,23 @@ def markdown(table: Table, scale: str, cells: Sequence[Cell]) -> str:
         "| " + " | ".join([table.row_header, *table.columns]) + " |",
         "| --- |" + " ---: |" * len(table.columns),
     ]
-    for row in _rows(cells).values():
-        pairs = [sides(cell, table.columns[cell.column].decimals) for cell in row]
-        shown = [f"{MARKDOWN[cell.verdict].format(a)} / {b}" for cell, (a, b) in zip(row, pairs, strict=True)]
-        lines.append("| " + " | ".join([row[0].row.replace("|", "\\|"), *shown]) + " |")
+    for name, row in _rows(cells).items():
+        shown = [_marked(row.get(column), each.decimals) for column, each in table.columns.items()]
+        lines.append("| " + " | ".join([name.replace("|", "\\|"), *shown]) + " |")
     return "\n".join([*lines, "", *(f"- {line}" for line in _notes(table, cells))])
 
 
-def _rows(cells: Sequence[Cell]) -> Mapping[str, list[Cell]]:
-    rows: dict[str, list[Cell]] = {}
+def _marked(cell: Cell | None, decimals: int) -> str:
+    if cell is None:
+        return ""
+    ours, theirs = sides(cell, decimals)
+    return f"{MARKDOWN[cell.verdict].format(ours)} / {theirs}"
+
+
+def _rows(cells: Sequence[Cell]) -> Mapping[str, dict[str, Cell]]:
+    rows: dict[str, dict[str, Cell]] = {}
     for cell in cells:
-        rows.setdefault(cell.row, []).append(cell)
+        rows.setdefault(cell.row, {})[cell.column] = cell
     return rows
 
 
