@@ -31,6 +31,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
+	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/diffusion.py
 	$(BIN)/python benchmarks/people.py
 	$(BIN)/python benchmarks/training_step.py

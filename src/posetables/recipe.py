@@ -9,9 +9,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from posetables.errors import InputError
 
@@ -146,7 +146,7 @@ class Column(Params):
 
 
 class Total(Params):
-    """How a printed column follows from the others of its row; our own are scored, never added up."""
+    """How a printed column follows from the others of its row and metric; our own are scored, never added up."""
 
     column: str
     rule: Literal["mean", "sticks", "mpii"] = Field(
@@ -175,20 +175,92 @@ class Table(Params):
     row_header: str
     convention: str
     protocol: str | None = None
-    proxy: str | None = Field(None, description="the split that stands in where the paper's has no public labels")
+    proxy: str | Mapping[str, str] | None = Field(
+        None,
+        description="the split that stands in where the paper's has no public labels: for all rows, or row -> split",
+    )
     total: Total | None = None
     columns: Mapping[str, Column]
     rows: Mapping[str, Row]
     notes: tuple[str, ...] = ()
 
     def terms(self, row: str) -> Mapping[str, float]:
-        """Experiment -> factor; empty for a row without."""
+        """Experiment -> factor, in one order however they are written; empty for a row without."""
         entry = self.rows[row]
-        return {entry: 1.0} if isinstance(entry, str) else entry or {}
+        terms = {entry: 1.0} if isinstance(entry, str) else entry or {}
+        return dict(sorted(terms.items(), key=lambda term: (term[1] < 0, term[0])))
+
+    def stand_in(self, row: str) -> str | None:
+        """The split that our number of a row is scored on, if not the paper's."""
+        return self.proxy.get(row) if isinstance(self.proxy, Mapping) else self.proxy
 
     @property
     def experiments(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for row in self.rows for name in self.terms(row)))
+
+
+Range = tuple[float | None, float | None]
+"""Open at both ends, None where it has none: (0, None) is "more than"."""
+
+
+class Comparison(Params):
+    """One thing that a claim says of cells: `left - right` or `left / right` lies in a range, in every named column and
+    against every named row."""
+
+    item: str
+    left: str
+    right: str | tuple[str, ...] = Field(description='rows; "others" are those of the table that print the column')
+    right_item: str | None = Field(None, description="where the rows on the right stand in another table")
+    columns: Literal["all"] | tuple[str, ...] | Mapping[str, str] = Field(
+        description="left column -> right column, where the two are not the same"
+    )
+    difference: Range | None = None
+    ratio: Range | None = None
+    stated: tuple[str, str, str] | None = Field(
+        None, description="cell in which the paper prints the difference; the range is what rounds to it"
+    )
+
+    @model_validator(mode="after")
+    def _has_one_range(self) -> Self:
+        if sum(each is not None for each in (self.difference, self.ratio, self.stated)) != 1:
+            raise ValueError("give one of difference, ratio and stated")
+        return self
+
+
+class Claim(Params):
+    """A comparative statement of a paper: it holds if all of its comparisons do."""
+
+    says: str = Field(description="in our words")
+    where: str
+    finding: tuple[str, ...] = Field((), description="findings of our audit of the papers")
+    holds: tuple[Comparison, ...] = Field(min_length=1)
+
+
+class Source(Params):
+    """One of the numbers, each with its factor, whose sum is a cell of ours."""
+
+    read: Literal["score", "cost"]
+    experiment: str
+    protocol: str
+    skeleton: str
+    key: tuple[str, ...]
+    factor: float
+
+    @property
+    def input(self) -> str:
+        """Name of the input that holds it, where a stage reads several tables' cells."""
+        return f"{self.read}:{self.experiment}" + (f"/{self.protocol}" if self.read == "score" else "")
+
+
+Method = Mapping[str, str | tuple[str, ...] | Mapping[str, int]]
+"""Item -> the row, or rows, that one method has there; or rows and their signs, where the paper prints it in parts."""
+
+
+class Findings(Params):
+    """What arithmetic on printed digits makes of the findings of our audit."""
+
+    decided: Mapping[str, str] = Field(description="finding -> rule of `papers.consistency` that decides it")
+    undecided: Mapping[str, str] = Field(description="finding -> why no rule can")
 
 
 def pick(entries: Mapping[str, Value], name: str, what: str, where: Path | str) -> Value:

@@ -23,7 +23,7 @@ wildcard_constraints:
     seed="[0-9]+",
     stage="[a-z0-9-]+",
     protocol="[a-z0-9-]+",
-    item="[a-z0-9_]+",
+    item="[a-z0-9_]+([.][0-9]+)?",
 
 
 def scale_of(wildcards):

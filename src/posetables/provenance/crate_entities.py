@@ -10,11 +10,14 @@ is not carried has an identifier that begins with `#`, its SHA-256 and the path 
 
 from __future__ import annotations
 
+import importlib.metadata
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from posetables.provenance import hashes
 from posetables.provenance.identity import canonical_json, digest
@@ -23,8 +26,8 @@ from posetables.provenance.manifest import Content, Manifest
 
 Entity = dict[str, Any]
 
-WORKFLOW = "Snakefile"
-TARGET, RUN = "#target", "#run"
+WORKFLOW, LOCK = "Snakefile", "constraints.txt"
+TARGET, RUN, ENGINE = "#target", "#run", "#engine"
 
 NUMBERS = (".csv", ".json", ".hits.parquet")
 FORMATS = {
@@ -42,12 +45,7 @@ SOFTWARE = {
     "driver": ("NVIDIA driver", "https://www.nvidia.com/drivers"),
 }
 """Fields of a record's environment that name a program: its name and where it is found."""
-CIRCUMSTANCES = {
-    "lock": "SHA-256 of constraints.txt",
-    "processor": "processor",
-    "gpu": "GPU",
-    "threads": "threads",
-}
+PROPERTIES = {"lock": f"SHA-256 of {LOCK}", "processor": "processor", "gpu": "GPU", "threads": "threads"}
 """Its other fields that are told of a tool."""
 COMPLETED = {"actionStatus": "http://schema.org/CompletedActionStatus"}
 """A record is written last, so that whatever has one was completed."""
@@ -108,8 +106,43 @@ def place(content: Content) -> str:
     return path if is_carried(content) else f"#{path}"
 
 
+# The files of the crate, under the paths that they have in the project
+
+
+def carried(told: list[Run]) -> Iterator[Entity]:
+    """The records of all runs, and what they hold of numbers."""
+    for run in told:
+        yield file(run.manifest) | {"description": f"Manifest of {run.subject}.", "about": ref(run.id)}
+        for name, content in run.record.outputs.items():
+            if is_carried(content):
+                about = {"exampleOfWork": ref(f"{run.step}/{name}"), "subjectOf": ref(str(run.manifest))}
+                yield file(Path(content.path)) | about
+
+
+def code(told: list[Run]) -> Iterator[Entity]:
+    """The workflow first; the pinned packages only if they are still those that a run had."""
+    version = {"version": importlib.metadata.version("posetables")}
+    yield (
+        file(Path(WORKFLOW))
+        | version
+        | {
+            "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+            "description": "As it is in the project now: the actions name the commits that were run.",
+            "conformsTo": ref("https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"),
+            "hasPart": refs(run.tool for run in told),
+            "step": refs(f"#{stage}" for stage in by_stage(told)),
+            "input": ref(TARGET),
+            "output": refs(f"{told[-1].step}/{name}" for name in told[-1].record.outputs),
+        }
+    )
+    for path in sorted(Path("workflow/rules").glob("*.smk")):
+        yield file(path) | version | {"@type": ["File", "SoftwareSourceCode"]}
+    yield file(Path("LICENSE"))
+    if Path(LOCK).exists() and hashes.sha256(Path(LOCK)) in {run.record.environment.lock for run in told}:
+        yield file(Path(LOCK)) | {"description": "The versions of all packages, for pip."}
+
+
 def file(path: Path) -> Entity:
-    """A file that the crate carries, under the path that it has in the project."""
     return {
         "@id": str(path),
         "@type": "File",
@@ -127,7 +160,6 @@ def described(told: list[Run]) -> Iterator[Entity]:
     """Actions, steps, tools, parameters, and the files that are not carried; the same one may come more than once."""
     for run in told:
         yield action(run)
-        yield tool(run)
         yield from environment(run.record)
         yield from parameters(run.record)
         yield {
@@ -140,19 +172,22 @@ def described(told: list[Run]) -> Iterator[Entity]:
         for name, content in run.record.outputs.items():
             if not is_carried(content):
                 yield absent(run, name, content)
-        yield from data_set(run.record)
+        for about in sources(run.record).values():
+            yield from about
+    for ran in grouped(told, lambda run: run.tool).values():
+        yield tool(ran)
     yield from steps(told)
     yield from whole(told)
 
 
 def action(run: Run) -> Entity:
     record, when = run.record, run.record.circumstances
-    commit = f" Code of git commit {when.git_commit}" if when.git_commit else " Code of no git commit"
+    changes = ", with changes that were not committed" if when.git_dirty else ""
     return {
         "@id": run.id,
         "@type": "CreateAction",
         "name": f"{record.stage} {run.subject}",
-        "description": f"{shlex.join(when.command)}.{commit}{', with changes' if when.git_dirty else ''}.",
+        "description": f"{shlex.join(when.command)} (git commit: {when.git_commit or 'unknown'}{changes})",
         "startTime": when.start,
         "endTime": when.end,
         **COMPLETED,
@@ -163,34 +198,35 @@ def action(run: Run) -> Entity:
     }
 
 
-def tool(run: Run) -> Entity:
-    record = run.record
-    read = [f"#{each.stage}/{name}" for each in run.inputs for name in each.outputs]
+def tool(ran: list[Run]) -> Entity:
+    """What was run of one stage, in the same code and environment; its input is whatever one of the runs has read."""
+    record, step = ran[0].record, ran[0].step
+    read = [f"#{each.stage}/{name}" for run in ran for each in run.inputs for name in each.outputs]
     known = record.environment.model_dump(exclude_none=True)
     return {
-        "@id": run.tool,
+        "@id": ran[0].tool,
         "@type": "SoftwareApplication",
         "name": f"posetables {record.stage}",
         "description": "The version is the hash of the syntax trees of all modules that the stage can reach; the "
         "manifests name them.",
         "softwareVersion": record.code.sha256,
         "operatingSystem": record.environment.platform,
-        "softwareRequirements": refs(f"#{field}/{known[field]}" for field in SOFTWARE if field in known),
-        "additionalProperty": refs(f"#{field}/{known[field]}" for field in CIRCUMSTANCES if field in known),
-        "input": refs([f"{run.step}/recipe", *read]),
-        "output": refs(f"{run.step}/{name}" for name in record.outputs),
+        "softwareRequirements": refs(valued(field, known[field]) for field in SOFTWARE if field in known),
+        "additionalProperty": refs(valued(field, known[field]) for field in PROPERTIES if field in known),
+        "input": refs([f"{step}/recipe", *read]),
+        "output": refs(f"{step}/{name}" for name in record.outputs),
     }
 
 
 def environment(record: Manifest) -> Iterator[Entity]:
     """The programs below a tool, and what else can change the last bits of its results."""
     for field, value in record.environment.model_dump(exclude_none=True).items():
-        id = f"#{field}/{value}"
+        id = valued(field, value)
         if field in SOFTWARE:
             name, url = SOFTWARE[field]
             yield {"@id": id, "@type": "SoftwareApplication", "name": name, "softwareVersion": str(value), "url": url}
-        elif field in CIRCUMSTANCES:
-            yield {"@id": id, "@type": "PropertyValue", "name": CIRCUMSTANCES[field], "value": value}
+        elif field in PROPERTIES:
+            yield {"@id": id, "@type": "PropertyValue", "name": PROPERTIES[field], "value": value}
 
 
 def parameters(record: Manifest) -> Iterator[Entity]:
@@ -207,19 +243,38 @@ def parameters(record: Manifest) -> Iterator[Entity]:
 
 def absent(run: Run, name: str, content: Content) -> Entity:
     """What a stage wrote and the crate does not carry."""
-    folder = content.files is not None
+    told = ["Not in this crate."]
+    if content.files is not None:
+        told.append("The hash is that of the canonical JSON of its files' hashes, which the manifest has.")
+    if run.record.facts.get("synthetic"):
+        told.append("Synthetic: drawn by the project.")
+    unknown = "application/octet-stream"
     return {
         "@id": place(content),
-        "@type": "Dataset" if folder else "File",
+        "@type": "File" if content.files is None else "Dataset",
         "name": Path(content.path).name,
         "alternateName": content.path,
-        "description": "Not in this crate."
-        + (" The hash is that of the canonical JSON of its files' hashes, which the manifest has." if folder else ""),
+        "description": " ".join(told),
         "sha256": content.sha256,
-        **({} if folder else {"encodingFormat": FORMATS.get(Path(content.path).suffix, "application/octet-stream")}),
+        **({"encodingFormat": FORMATS.get(Path(content.path).suffix, unknown)} if content.files is None else {}),
+        **{name: refs(each["@id"] for each in about) for name, about in sources(run.record).items()},
         "exampleOfWork": ref(f"{run.step}/{name}"),
         "subjectOf": ref(str(run.manifest)),
     }
+
+
+def sources(record: Manifest) -> dict[str, list[Entity]]:
+    """Property of a fetched data set -> what its record tells of it: licence, citation, addresses."""
+    facts, work = record.facts, {"@type": "CreativeWork"}
+    found = {
+        name: [{"@id": f"#{fact}/{quote(record.recipe['dataset'])}", **work, "name": facts[fact]}]
+        for name, fact in {"license": "licence", "citation": "cite"}.items()
+        if fact in facts
+    }
+    addresses = [origin for origin in facts.get("origins", ()) if "://" in origin]  # others are folders of a machine
+    if addresses:
+        found["isBasedOn"] = [{"@id": address, **work, "name": address, "url": address} for address in addresses]
+    return found
 
 
 def steps(told: list[Run]) -> Iterator[Entity]:
@@ -243,10 +298,10 @@ def steps(told: list[Run]) -> Iterator[Entity]:
 
 
 def whole(told: list[Run]) -> Iterator[Entity]:
-    """The workflow's run, which may be the work of several days and commands, and its engine's."""
+    """The run of the workflow, and that of its engine."""
     table = told[-1]
     when = {"startTime": min(run.record.circumstances.start for run in told), "endTime": ended(told)}
-    target = min(path for path in table.results if path.endswith(".csv"))
+    target = table.record.outputs["table"].path
     yield {
         "@id": TARGET,
         "@type": "FormalParameter",
@@ -259,9 +314,9 @@ def whole(told: list[Run]) -> Iterator[Entity]:
     yield {
         "@id": RUN,
         "@type": "CreateAction",
-        "name": f"making of {target}",
-        "description": f"snakemake {target}. From the start of the first to the end of the last stage run that the "
-        "table rests on; what was up to date was not run again.",
+        "name": f"run of the workflow for {target}",
+        "description": f"snakemake {target}: from the start of the first to the end of the last stage run that the "
+        "table rests on, which may be days and several commands apart.",
         **when,
         **COMPLETED,
         "instrument": ref(WORKFLOW),
@@ -271,9 +326,10 @@ def whole(told: list[Run]) -> Iterator[Entity]:
     engine = {"name": "Snakemake", "url": "https://snakemake.github.io"}
     yield {"@id": engine["url"], "@type": "SoftwareApplication", **engine}
     yield {
-        "@id": "#engine",
+        "@id": ENGINE,
         "@type": "OrganizeAction",
-        "name": "Snakemake",
+        "name": "run of Snakemake",
+        "description": "Snakemake is the project's engine; records do not tell who called a stage.",
         **when,
         **COMPLETED,
         "instrument": ref(engine["url"]),
@@ -282,23 +338,31 @@ def whole(told: list[Run]) -> Iterator[Entity]:
     }
 
 
-def data_set(record: Manifest) -> Iterator[Entity]:
-    """The licence and the source of fetched data."""
-
-
 # Pieces
 
 
 def by_stage(told: list[Run]) -> Mapping[str, list[Run]]:
     """Stage -> its runs; no stage stands before one whose files it reads."""
+    found = grouped(told, lambda run: run.record.stage)
+    read = {stage: {each.stage for run in ran for each in run.inputs} - {stage} for stage, ran in found.items()}
+    order = TopologicalSorter({stage: sorted(read[stage]) for stage in sorted(read)}).static_order()
+    return {stage: found[stage] for stage in order}
+
+
+def grouped(told: list[Run], key: Callable[[Run], str]) -> dict[str, list[Run]]:
     found: dict[str, list[Run]] = {}
     for run in told:
-        found.setdefault(run.record.stage, []).append(run)
+        found.setdefault(key(run), []).append(run)
     return found
 
 
 def ended(told: list[Run]) -> str:
     return told[-1].record.circumstances.end
+
+
+def valued(field: str, value: object) -> str:
+    """Identifier of what a field of a record's environment holds."""
+    return f"#{quote(f'{field}/{value}')}"
 
 
 def ref(id: str) -> Entity:

@@ -11,7 +11,7 @@ import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from posetables.params import Recipes
 from posetables.provenance import hashes, identity, manifest
 from posetables.provenance.manifest import Code, Content, Manifest, Used
 from posetables.recipe import SCALES, Params, ScaleName
+from posetables.stages import tabulate
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,15 +341,7 @@ class Artifacts:
         folder = self.root / "tables"
         return Artifact(
             stage="tabulate",
-            recipe=_plain(table)
-            | {
-                # In pairs: their order is the table's, and canonical JSON has none for keys.
-                "rows": [[row, entry] for row, entry in table.rows.items()],
-                "columns": [[name, _plain(column)] for name, column in table.columns.items()],
-                "scale": self.scale,
-                "published": {f"{row}/{column}": asdict(cell) for (row, column), cell in published.items()},
-                "tolerances": {name: _plain(each) for name, each in self.recipes.tolerances(table).items()},
-            },
+            recipe=tabulate.recorded(table, self.scale, published, self.recipes.tolerances(table)),
             modules=("posetables.stages.tabulate",),
             outputs={
                 "table": folder / f"{item}.csv",

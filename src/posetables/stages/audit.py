@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posetables.errors import InputError
-from posetables.papers.published import Published
 from posetables.provenance import hashes, identity
 from posetables.provenance.lineage import Lineage, Node
 from posetables.provenance.manifest import Hashing
-from posetables.recipe import Table, Tolerance, pick
+from posetables.recipe import pick
 from posetables.stages import cells, tabulate
 from posetables.stages.cells import Cell
 
@@ -110,18 +109,9 @@ def rerender(table: Node, found: Sequence[Cell]) -> list[str]:
     )
     if record is None or not there or record.code.sha256 != identity.code_identity(["posetables.stages.tabulate"]):
         return []
-    recipe = dict(record.recipe)
-    scale, tolerances, published = recipe.pop("scale"), recipe.pop("tolerances"), recipe.pop("published")
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: Path(folder) / Path(content.path).name for name, content in record.outputs.items()}
-        tabulate.tabulate(
-            Table.model_validate(recipe | {name: dict(recipe[name]) for name in ("rows", "columns")}),
-            scale,
-            {(cell["row"], cell["column"]): Published(**cell) for cell in published.values()},
-            {name: Tolerance.model_validate(each) for name, each in tolerances.items()},
-            inputs,
-            outputs,
-        )
+        tabulate.again(record.recipe, inputs, outputs)
         others = [each.path for name, each in record.outputs.items() if hashes.sha256(outputs[name]) != each.sha256]
         given = {(each.row, each.column): each for each in cells.read(outputs["cells"])}
     edited = [each for each in found if given.get((each.row, each.column)) != each]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -67,3 +68,24 @@ def read(path: Path) -> tuple[Cell, ...]:
         return tuple(
             Cell.model_validate(line | {name: line[name] or None for name in numbers}) for line in csv.DictReader(file)
         )
+
+
+def findings(cells: Sequence[Cell]) -> dict[str, dict[str, str]]:
+    """What our audit of the paper found -> the rows that it concerns -> their columns; nothing stands for all."""
+    count = Counter(cell.row for cell in cells)
+    found: dict[str, dict[str, list[str]]] = {}
+    for cell in cells:
+        for finding in cell.flag.split("; ") if cell.flag else ():
+            found.setdefault(finding, {}).setdefault(cell.row, []).append(cell.column)
+    return {
+        finding: {row: "" if len(columns) == count[row] else ", ".join(columns) for row, columns in rows.items()}
+        for finding, rows in found.items()
+    }
+
+
+def footnotes(cells: Sequence[Cell]) -> list[str]:
+    """One line a finding, for the stars of a table."""
+    return [
+        f"* {'; '.join(f'{row} / {columns}' if columns else row for row, columns in rows.items())}: {finding}"
+        for finding, rows in findings(cells).items()
+    ]

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from posetables.stages.audit_view import console
-from posetables.stages.cells import Cell
+from posetables.stages.cells import Cell, footnotes
 from posetables.stages.show import SCALE_NOTES
 from posetables.stages.tabulate import text
 
@@ -88,14 +88,10 @@ def _notes(table: Table, cells: Sequence[Cell]) -> list[str]:
         if cell.verdict
     )
     kinds = Counter(cell.kind for cell in cells)
-    flags: dict[str, list[str]] = {}
-    for cell in cells:
-        if cell.flag:
-            flags.setdefault(cell.flag, []).append(f"{cell.row} / {cell.column}")
     return [
         f"convention: {table.convention}",
         "cells: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
         *(f"{count} {told}" for told, count in verdicts.items()),
-        *(f"* {'; '.join(places)}: {flag}" for flag, places in flags.items()),
+        *footnotes(cells),
         *table.notes,
     ]

@@ -7,10 +7,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from posetables.progress import say
 from posetables.provenance import manifest
+from posetables.stages import cells
 
 if TYPE_CHECKING:
     from posetables.recipe import Table
@@ -27,16 +29,24 @@ WIDTH = 132
 
 
 def show(table: Table, scale: str, artifact: Artifact, row: str | None = None) -> None:
-    """The table, or one row of it, as its CSV has it, once that is verified against its manifest."""
+    """The table, or one row of it, as its CSV has it, once that is verified against its manifest.
+
+    What our audit of the paper found about a printed number is starred and told below; cited rows are dim.
+    """
     manifest.verify(artifact.manifest, artifact.outputs)
     if not artifact.is_made:
         say(f"{artifact.manifest}: made by another recipe or other code than these")
+    shown = [cell for cell in cells.read(artifact.outputs["cells"]) if row in (None, cell.row)]
+    flagged = {(cell.row, cell.column) for cell in shown if cell.flag}
     with artifact.outputs["table"].open(newline="") as file:
-        header, *lines = csv.reader(file)
+        lines = [line for line in csv.DictReader(file) if row in (None, line[table.row_header])]
     grid = Grid(title=table.title, caption=f"{artifact.outputs['table']}\n{SCALE_NOTES[scale]}")
-    shown = [name for name in header if name not in ("kind", "source")]
-    for name in shown:
+    for name in (table.row_header, *table.columns):
         grid.add_column(name, justify="left" if name == table.row_header else "right", no_wrap=True)
-    for line in lines if row is None else [line for line in lines if line[0] == row]:
-        grid.add_row(*(value for name, value in zip(header, line, strict=True) if name in shown))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(grid)
+    for line in lines:
+        starred = [line[name] + "*" * ((line[table.row_header], name) in flagged) for name in table.columns]
+        grid.add_row(escape(line[table.row_header]), *starred, style="dim" if line["kind"] == "cited" else None)
+    out = Console(width=None if sys.stdout.isatty() else WIDTH)
+    out.print(grid)
+    for note in cells.footnotes(shown):
+        out.print(note, markup=False, highlight=False, soft_wrap=True)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posetables.errors import InputError
+from posetables.papers.published import Published
 from posetables.papers.verdict import Kind, verdict
+from posetables.recipe import Table, Tolerance
 from posetables.stages import cells
 from posetables.stages.cells import Cell
 
 if TYPE_CHECKING:
-    from posetables.papers.published import Published
-    from posetables.recipe import Column, Table, Tolerance
+    from posetables.recipe import Column
 
 
 def tabulate(
@@ -50,6 +52,37 @@ def tabulate(
         metrics[each.row][each.column] = each.value
     outputs["metrics"].write_text(json.dumps(metrics, indent=1) + "\n")
     return {"cells": len(made), "verdicts": tally([each.verdict or each.kind for each in made])}
+
+
+def recorded(
+    table: Table, scale: str, published: Mapping[tuple[str, str], Published], tolerances: Mapping[str, Tolerance]
+) -> dict[str, Any]:
+    """All that a table depends on besides its scores, as plain values. Rows, terms and columns are lists of pairs, for
+    their order is the table's, and canonical JSON has none for keys."""
+    return table.model_dump(mode="json") | {
+        "rows": [[row, [list(term) for term in table.terms(row).items()]] for row in table.rows],
+        "columns": [[name, column.model_dump(mode="json")] for name, column in table.columns.items()],
+        "scale": scale,
+        "published": {f"{row}/{column}": asdict(each) for (row, column), each in published.items()},
+        "tolerances": {name: each.model_dump(mode="json") for name, each in tolerances.items()},
+    }
+
+
+def again(
+    record: Mapping[str, Any], inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Render the table of a record."""
+    recipe = dict(record)
+    scale, published, tolerances = (recipe.pop(name) for name in ("scale", "published", "tolerances"))
+    rows = {row: dict(terms) or None for row, terms in recipe["rows"]}
+    return tabulate(
+        Table.model_validate(recipe | {"rows": rows, "columns": dict(recipe["columns"])}),
+        scale,
+        {(each["row"], each["column"]): Published(**each) for each in published.values()},
+        {name: Tolerance.model_validate(each) for name, each in tolerances.items()},
+        inputs,
+        outputs,
+    )
 
 
 def stands(table: Table, row: str, column: str, published: Mapping[tuple[str, str], Published]) -> bool:
@@ -109,22 +142,16 @@ def line(table: Table, row: Sequence[Cell]) -> dict[str, str]:
     """One row as the paper prints it, then what a reader must know of it."""
     shown = {each.column: text(each, table.columns[each.column].decimals) for each in row}
     kinds = dict.fromkeys(each.kind for each in row)
+    flags = [
+        f"{columns}: {finding}" if columns else finding
+        for finding, rows in cells.findings(row).items()
+        for columns in rows.values()
+    ]
     return (
         {table.row_header: row[0].row}
         | dict.fromkeys(table.columns, "")
         | shown
-        | {"kind": "/".join(kinds), "source": row[0].source, "flags": flags(row)}
-    )
-
-
-def flags(row: Sequence[Cell]) -> str:
-    """Every finding on the row, once, after the columns that it concerns if those are not all."""
-    columns: dict[str, list[str]] = {}
-    for each in row:
-        for finding in each.flag.split("; ") if each.flag else ():
-            columns.setdefault(finding, []).append(each.column)
-    return "; ".join(
-        finding if len(names) == len(row) else f"{', '.join(names)}: {finding}" for finding, names in columns.items()
+        | {"kind": "/".join(kinds), "source": row[0].source, "flags": "; ".join(flags)}
     )
 
 
