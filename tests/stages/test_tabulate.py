@@ -120,6 +120,13 @@ def test_a_difference_is_read_from_both_files_and_printed_like_the_papers_count(
     assert (cell["value"], len(cell["artifact"].split())) == (-5 * 6563712, 2)
 
 
+def test_a_difference_is_the_same_in_whatever_order_it_is_written(tmp_path: Path) -> None:
+    terms = {"hcrn/lsp-pc/hg": -1.0, "hcrn/lsp-pc/cpm-2-stage": 1.0, "hcrn/lsp-pc/cpm-1-stage": 0.1}
+    rows: list[dict[str, Row]] = [{"Sum": terms}, {"Sum": dict(reversed(terms.items()))}]
+    tables = [make(tmp_path, with_rows(each))[0] for each in rows]
+    assert tables[0].values.tolist() == tables[1].values.tolist()
+
+
 def test_a_finding_on_several_columns_is_told_once(tmp_path: Path) -> None:
     both, one = "audit G: a smudge", "audit B1: elsewhere 85.6"
     numbers = (printed("HG", "Avg", "85.7", flag=f"{both}; {one}"), printed("HG", "Time in secs.", "0.2", flag=both))

@@ -30,6 +30,12 @@ def test_an_unknown_table_is_refused_with_the_nearest_name(snakemake: Snakemake)
     assert "no table 'hcrn_tabel1'; did you mean 'hcrn_table1'?" in done.stdout + done.stderr
 
 
+def test_numbers_of_a_numbered_section_are_a_target_like_any_table(snakemake: Snakemake) -> None:
+    done = snakemake("-n", "results/mini/tables/mca_sec7.1.csv")
+    assert done.returncode == 0, done.stderr
+    assert len(jobs(done.stdout + done.stderr, "tabulate_item")) == 1
+
+
 def test_an_unknown_scale_is_refused(snakemake: Snakemake) -> None:
     done = snakemake("-n", "results/light/tables/hcrn_table1.csv")
     assert done.returncode != 0

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import sys
 import time
@@ -24,6 +25,7 @@ wildcard_constraints:
     stage="[a-z0-9-]+",
     protocol="[a-z0-9-]+",
     item="[a-z0-9_]+([.][0-9]+)?",
+    paper="[a-z]+",
 
 
 def scale_of(wildcards):
@@ -39,6 +41,18 @@ def artifacts(wildcards):
 NOW = ".snakemake/now"
 Path(NOW).parent.mkdir(exist_ok=True)
 Path(NOW).write_text(str(time.time_ns()))
+
+
+ALONE = open(".snakemake/run.lock", "a")
+
+
+onstart:
+    # Snakemake deletes the outputs of a job before it starts it: a second run would take them from the first. The
+    # kernel drops the lock with its holder, however that ends.
+    try:
+        fcntl.flock(ALONE, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WorkflowError("another run is under way in this folder; wait for its end, then run again")
 
 
 def files_of(artifact_of):
@@ -118,3 +132,7 @@ def measured(wildcards):
 
 def tabulated(wildcards):
     return artifacts(wildcards).table(wildcards.item)
+
+
+def judged(wildcards):
+    return artifacts(wildcards).claims(wildcards.paper)

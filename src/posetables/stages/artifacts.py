@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from posetables.errors import InputError
+from posetables.papers.claims import Known, Part, Place, parts
 from posetables.params import Recipes
 from posetables.provenance import hashes, identity, manifest
 from posetables.provenance.manifest import Code, Content, Manifest, Used
@@ -202,7 +203,7 @@ class Artifacts:
         self.prepared = Path("data/prepared") / inside
 
     def everything(self) -> list[Artifact]:
-        """Every artifact that the tables of all papers are made from, what is made first, first."""
+        """Every artifact that the tables and claims of all papers are made from, what is made first, first."""
         found: dict[Artifact, None] = {}
 
         def below(artifact: Artifact) -> None:
@@ -213,6 +214,9 @@ class Artifacts:
 
         for item in self.recipes.tables:
             below(self.table(item))
+        for paper in self.recipes.papers:
+            if self.recipes.claims(paper):
+                below(self.claims(paper))
         return list(found)
 
     def manifests(self) -> list[Path]:
@@ -352,10 +356,64 @@ class Artifacts:
             inputs=dict(sorted(inputs.items())),
         )
 
+    @cache  # noqa: B019
+    def claims(self, paper: str) -> Artifact:
+        """What a paper says of its numbers, tested on ours."""
+        claims, known = self.recipes.claims(paper), self.known(paper)
+        inputs: dict[str, Artifact] = {}
+        for source in (source for cell in known.values() for source in cell.sources):
+            if source.read == "cost":
+                inputs[source.input] = self.measure(source.experiment)
+            else:
+                inputs[source.input] = self.score(source.experiment, source.protocol, seed=0)
+        folder = self.root / "claims"
+        return Artifact(
+            stage="claims",
+            recipe={
+                "scale": self.scale,
+                "claims": {name: _plain(claim) for name, claim in claims.items()},
+                "cells": {str(place): _read_of(cell) for place, cell in known.items()},
+            },
+            modules=("posetables.stages.claims",),
+            outputs={"claims": folder / f"{paper}.csv", "parts": folder / f"{paper}.parts.csv"},
+            manifest=folder / f"{paper}.manifest.json",
+            inputs=dict(sorted(inputs.items())),
+        )
+
+    def parts(self, paper: str) -> tuple[Part, ...]:
+        """Every pair of cells that the claims of a paper compare."""
+        recipes = self.recipes
+        tables = {name: recipes.table(name) for name in recipes.tables}
+        claims = recipes.claims(paper).items()
+        return tuple(part for name, claim in claims for part in parts(name, claim, tables, recipes.numbers))
+
+    def known(self, paper: str) -> Mapping[Place, Known]:
+        """What is known of each cell that the claims of a paper rest on."""
+        recipes = self.recipes
+        places = dict.fromkeys(place for part in self.parts(paper) for place in part.places)
+        return {
+            place: Known(
+                recipes.numbers.get(place),
+                recipes.sources(place, self.scale),
+                recipes.table(place.item).stand_in(place.row),
+            )
+            for place in places
+        }
+
     def checkpoints(self, training: Artifact) -> Path:
         """Outside of the declared outputs, which the engine deletes; named by identity, so that none is ever resumed by
         another recipe."""
         return self.root / "checkpoints" / training.identity
+
+
+def _read_of(cell: Known) -> dict[str, Any]:
+    """The part of a cell that a claim reads."""
+    printed = cell.printed
+    return {
+        "printed": None if printed is None else [printed.printed, printed.metric, printed.kind],
+        "sources": [_plain(source) for source in cell.sources],
+        "proxy": cell.proxy,
+    }
 
 
 def _manifest_of(output: Path) -> Path:

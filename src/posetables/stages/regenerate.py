@@ -131,6 +131,8 @@ def print_regenerated(
             print(f"{each.artifact.manifest}: nothing was recorded")
     differing = [each for each in judged if each.different]
     same = sum(each.different == () for each in judged)
+    if len(judged) < len(compared):
+        print("measured anew, and never the same bytes: parameters and seconds")
     print(f"identical: {same} of {len(judged)} artifacts, byte for byte")
     if differing:
         first = differing[0]

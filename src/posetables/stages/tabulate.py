@@ -181,7 +181,8 @@ class Found:
             entry = entry[key]
         self.artifact = str(artifact)
         self.value = factor * float(entry["value"])
-        self.low, self.high = entry.get("low"), entry.get("high")
+        ends = sorted(factor * entry[end] for end in ("low", "high") if end in entry)
+        self.low, self.high = ends or (None, None)
         self.device = content["device"] if column.key == ("seconds",) else None
 
 
