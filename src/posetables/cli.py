@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,9 @@ def parser() -> argparse.ArgumentParser:
     verb(show, "item", "--row")
     verb(compare, "item", "--markdown")
     verb(regenerate, "item", "--row", "--column", "--from", "--profile")
+    verb(crate, "item", "--output")
+    verb(claims, "[paper]")
+    verb(papers, "action", "--json")
     verb(status, "[target]", "--json")
     verb(audit, "[item]", "--row", "--column", "--all", "--deep", "--json")
     return top
@@ -74,6 +78,7 @@ def _seed(text: str) -> int:
 
 
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "action": {"choices": ["check"]},
     "--seed": {"type": _seed, "default": 0},
     "--protocol": {"help": "how it is tested (default: the first of its setup)"},
     "--row": {"help": "this row only"},
@@ -85,6 +90,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
         "default": "train",
         "help": "first stage to run again",
     },
+    "--output": {"type": Path, "help": "empty or new folder (default: crates/<item>, beside the tables)"},
     "--profile": {"help": "Snakemake profile, slurm for instance (default: here)"},
     "--all": {"action": "store_true", "help": "everything on this disk (of all scales, if none is given)"},
     "--deep": {"action": "store_true", "help": "read every file again, whatever was verified before"},
@@ -235,6 +241,56 @@ def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
     engine = ["--profile", options.profile] if options.profile else []
     compared = stage.regenerate(sources, options.first, root, engine)
     return stage.print_regenerated(ours, stage.numbers(ours, table, root), compared)
+
+
+def crate(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Write a finished table as an RO-Crate: its numbers, and what accounts for them."""
+    from posetables.provenance import crate as writing
+    from posetables.provenance.lineage import Lineage
+    from posetables.stages.audit import account
+
+    told = account(Lineage(), artifacts.table(options.item).manifest)
+    folder = options.output or artifacts.root / "crates" / options.item
+    writing.write(told.table, folder)
+    say(f"{folder}: written")
+
+
+def claims(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Test what a paper says of its numbers on ours; without a name, every paper that has an experiment."""
+    from posetables.stages import claims as stage
+    from posetables.stages.claims_view import print_claims
+    from posetables.stages.show import SCALE_NOTES
+
+    recipes = artifacts.recipes
+    with_experiments = (name for name in recipes.papers if artifacts.claims(name).inputs)
+    for paper in [options.paper] if options.paper else with_experiments:
+        artifact = artifacts.claims(paper)
+        given = recipes.claims(paper), artifacts.parts(paper), artifacts.known(paper), artifacts.scale
+        _make(artifact, functools.partial(stage.judge_claims, *given))
+        note = f"{artifact.outputs['parts']}\n{SCALE_NOTES[artifacts.scale]}"
+        outcomes, trials = stage.read_outcomes(artifact.outputs["claims"]), stage.read_trials(artifact.outputs["parts"])
+        print_claims(f"{paper}: what the paper says, tested on our numbers", note, outcomes, trials)
+
+
+def papers(artifacts: Artifacts, options: argparse.Namespace) -> int:
+    """Check the papers' printed numbers against each other; 1 if our flags and arithmetic do not agree."""
+    from posetables.papers import consistency, flags
+    from posetables.papers.entries import Papers
+    from posetables.stages.papers_view import as_json, print_report
+
+    recipes = artifacts.recipes
+    printed = Papers(
+        numbers=recipes.numbers,
+        tables={item: recipes.table(item) for item in recipes.tables},
+        methods=recipes.methods,
+        claims={f"{paper}/{name}": each for paper in recipes.papers for name, each in recipes.claims(paper).items()},
+    )
+    report = flags.compare(printed, consistency.check(printed), recipes.findings)
+    if options.json:
+        print(as_json(report))
+    else:
+        print_report(report)
+    return 1 if report.drift else 0
 
 
 def status(artifacts: Artifacts, options: argparse.Namespace) -> None:

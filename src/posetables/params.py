@@ -9,24 +9,31 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, RootModel, ValidationError
 
 from posetables.data.skeletons import SKELETONS
 from posetables.data.sources import DataSource, read_pins
 from posetables.errors import InputError
+from posetables.papers.claims import Place
+from posetables.papers.consistency import RULES
 from posetables.papers.published import Published
 from posetables.papers.published import read as read_published
 from posetables.recipe import (
     Augment,
+    Claim,
     Codec,
+    Comparison,
     Compute,
     Experiment,
+    Findings,
+    Method,
     Network,
     Optimizer,
     Params,
     Preparation,
     Protocol,
     ScaleName,
+    Source,
     Split,
     Stage,
     Table,
@@ -111,6 +118,10 @@ class Requests(Params):
     measure: Request
 
 
+class Methods(RootModel[Mapping[str, Method]]):
+    """`methods.yaml`."""
+
+
 class Scale(Params):
     """What one scale changes of the papers' recipes; nothing else differs."""
 
@@ -184,6 +195,90 @@ class Recipes:
         """Metric -> tolerance, of the metrics that the table has."""
         metrics = {column.key[0] for column in table.columns.values()}
         return {name: each for name, each in self._tolerances.items() if name in metrics}
+
+    # What the papers say.
+
+    @functools.cached_property
+    def numbers(self) -> Mapping[Place, Published]:
+        """Every number that any paper prints."""
+        cells = [cell for paper in self.papers for cell in self.printed(paper)]
+        return {Place(cell.item, cell.row, cell.column): cell for cell in cells}
+
+    @functools.cache  # noqa: B019
+    def claims(self, paper: str) -> Mapping[str, Claim]:
+        """What a paper says of its numbers; nothing without claims.yaml."""
+        pick(dict.fromkeys(self.papers), paper, "paper", self.params / "papers")
+        file = self.params / "papers" / paper / "claims.yaml"
+        if not file.exists():
+            return {}
+        claims = {name: _validate(file, content, Claim, name) for name, content in _yaml(file).items()}
+        for name, claim in claims.items():
+            for number, comparison in enumerate(claim.holds):
+                self._check_comparison(comparison, f"{file}: {name}.holds.{number}")
+        return claims
+
+    @functools.cached_property
+    def methods(self) -> Mapping[str, Method]:
+        """Rows of several tables that are one method."""
+        file = self.params / "papers" / "methods.yaml"
+        methods = self._read(file, Methods).root
+        for name, method in methods.items():
+            for item, rows in method.items():
+                for row in (rows,) if isinstance(rows, str) else rows:
+                    self._check_cell(f"{file}: {name}", item, row)
+        return methods
+
+    @functools.cached_property
+    def findings(self) -> Findings:
+        """Which findings of our audit of the papers arithmetic decides."""
+        file = self.params / "papers" / "findings.yaml"
+        findings = self._read(file, Findings)
+        for name, rule in findings.decided.items():
+            pick(RULES, rule, "rule", f"{file}: decided.{name}")
+        return findings
+
+    def sources(self, place: Place, scale: ScaleName) -> tuple[Source, ...]:
+        """What our number of a cell is read from; nothing for a row without an experiment."""
+        table = self.table(place.item)
+        column = table.columns[place.column]
+        return tuple(
+            Source(
+                read=column.read,
+                experiment=experiment,
+                protocol=self.protocol(table, experiment),
+                skeleton=self.experiment(experiment, scale).skeleton,
+                key=column.key,
+                factor=factor,
+            )
+            for experiment, factor in table.terms(place.row).items()
+        )
+
+    def _check_comparison(self, comparison: Comparison, where: str) -> None:
+        """Every cell that is named is printed in a table."""
+        columns = comparison.columns
+        if columns == "all":
+            columns = ()
+        pairs = columns if isinstance(columns, Mapping) else {column: column for column in columns}
+        others = comparison.right == "others"
+        rows = (comparison.right,) if isinstance(comparison.right, str) else comparison.right
+        item = comparison.right_item or comparison.item
+        self._check_cell(where, comparison.item, comparison.left, *pairs)
+        for row in rows:
+            self._check_cell(where, item, None if others else row, *pairs.values())
+        if comparison.stated is not None:
+            self._check_cell(where, *comparison.stated)
+
+    def _check_cell(self, where: str, item: str, row: str | None, *columns: str) -> None:
+        pick(dict.fromkeys(self.tables), item, "item", where)
+        table = self.table(item)
+        if row is not None:
+            pick(table.rows, row, f"row of {item}", where)
+        for column in columns:
+            pick(table.columns, column, f"column of {item}", where)
+            if row is not None and (row, column) not in self.published(table):
+                raise InputError(
+                    f"{where}: {item} / {row} / {column}: the paper prints nothing there; name another cell"
+                )
 
     # Resolved recipes.
 

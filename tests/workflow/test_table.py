@@ -21,14 +21,6 @@ TIME = "Time in secs."
 ROW = "hcrn/lsp-pc/vgg16-hcrn"
 
 
-@pytest.fixture(scope="module")
-def made(clone: Path, snakemake: Snakemake) -> Path:
-    """The clone, once its table is made."""
-    done = snakemake(TABLE)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return clone
-
-
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))

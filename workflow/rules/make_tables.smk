@@ -1,4 +1,5 @@
 localrules:
+    judge_claims,
     tabulate_item,
 
 
@@ -16,3 +17,18 @@ rule tabulate_item:
         scale=scale_of,
     shell:
         "posetables tabulate {wildcards.item} --scale {params.scale} 2>&1 | tee {log}"
+
+
+rule judge_claims:
+    input:
+        files_of(judged),
+    output:
+        "results/{inside}claims/{paper}.csv",
+        "results/{inside}claims/{paper}.parts.csv",
+        "results/{inside}claims/{paper}.manifest.json",
+    log:
+        "logs/{inside}claims/{paper}.log",
+    params:
+        scale=scale_of,
+    shell:
+        "posetables claims {wildcards.paper} --scale {params.scale} 2>&1 | tee {log}"

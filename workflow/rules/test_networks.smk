@@ -54,3 +54,9 @@ rule measure_network:
         scale=scale_of,
     shell:
         "posetables measure {wildcards.experiment} --scale {params.scale} 2>&1 | tee {log}"
+
+
+# Every file of the experiments of one setup, for whoever keeps all of them: `--config setup=hcrn/lsp-pc scale=mini`.
+rule make_experiments:
+    input:
+        files_of_setup,

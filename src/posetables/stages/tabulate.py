@@ -181,8 +181,9 @@ class Found:
             entry = entry[key]
         self.artifact = str(artifact)
         self.value = factor * float(entry["value"])
-        ends = sorted(factor * entry[end] for end in ("low", "high") if end in entry)
-        self.low, self.high = ends or (None, None)
+        ends = sorted(factor * float(entry[end]) for end in ("low", "high") if end in entry)
+        self.low: float | None = ends[0] if ends else None
+        self.high: float | None = ends[-1] if ends else None
         self.device = content["device"] if column.key == ("seconds",) else None
 
 
