@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from posetables.provenance import hashes
+from posetables.provenance.artifact import Artifact, make
 from posetables.provenance.lineage import Lineage
-from posetables.stages.artifacts import Artifact, make
 
 HEAVY, HEAVY_BYTES = 8, 128 << 20
 IMAGES, IMAGE_BYTES = 4000, 20_000

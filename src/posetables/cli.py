@@ -14,8 +14,9 @@ from typing import Any
 from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.progress import say
+from posetables.provenance.artifact import Artifact, make
 from posetables.recipe import SCALES, pick
-from posetables.stages.artifacts import Artifact, Artifacts, make
+from posetables.stages.artifacts import Artifacts
 
 Verb = Callable[[Artifacts, argparse.Namespace], int | None]
 """Does one thing; the exit status, or None for 0."""

@@ -23,8 +23,9 @@ from rocrate_validator.models import ValidationSettings
 from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.provenance import crate
+from posetables.provenance.artifact import Artifact, make
 from posetables.provenance.lineage import Lineage, Node
-from posetables.stages.artifacts import Artifact, Artifacts, make
+from posetables.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from posetables.params import Recipes
+from posetables.provenance.artifact import Artifact
 from posetables.recipe import ScaleName
-from posetables.stages.artifacts import Artifact, Artifacts
+from posetables.stages.artifacts import Artifacts
 
 ROOT = Path(__file__).parents[2]
 FILES: dict[ScaleName, str] = {"mini": "dvc.yaml", "lite": "workflow/lite/dvc.yaml", "paper": "workflow/paper/dvc.yaml"}

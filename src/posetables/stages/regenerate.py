@@ -19,8 +19,8 @@ from posetables.progress import say
 from posetables.provenance import manifest
 
 if TYPE_CHECKING:
+    from posetables.provenance.artifact import Artifact
     from posetables.recipe import Table
-    from posetables.stages.artifacts import Artifact
     from posetables.stages.cells import Cell
 
 SCRATCH = Path(".posetables/regenerate")

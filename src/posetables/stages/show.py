@@ -15,8 +15,8 @@ from posetables.provenance import manifest
 from posetables.stages import cells
 
 if TYPE_CHECKING:
+    from posetables.provenance.artifact import Artifact
     from posetables.recipe import Table
-    from posetables.stages.artifacts import Artifact
 
 SCALE_NOTES = {
     "mini": "mini scale: synthetic people and tiny networks prove the path; the numbers say nothing about the methods.",

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from rich.markup import escape
 
 from posetables.errors import InputError
+from posetables.provenance.artifact import Artifact, Freshness
 from posetables.recipe import ScaleName
-from posetables.stages.artifacts import Artifact, Artifacts, Freshness
+from posetables.stages.artifacts import Artifacts
 from posetables.stages.audit_view import console
 
 COLOURS = {
