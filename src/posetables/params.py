@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, Field, RootModel, ValidationError
+from pydantic import Field, RootModel
 
+from posetables import yaml_files
 from posetables.data.skeletons import SKELETONS
 from posetables.data.sources import DataSource, read_pins
 from posetables.errors import InputError
@@ -141,8 +140,6 @@ class Scale(Params):
 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
-Model = TypeVar("Model", bound=BaseModel)
-
 
 class Recipes:
     """All of `params/`, read once; every method returns a resolved recipe or raises `InputError`."""
@@ -211,7 +208,7 @@ class Recipes:
         file = self.params / "papers" / paper / "claims.yaml"
         if not file.exists():
             return {}
-        claims = {name: _validate(file, content, Claim, name) for name, content in _yaml(file).items()}
+        claims = {name: yaml_files.validate(file, each, Claim, name) for name, each in yaml_files.load(file).items()}
         for name, claim in claims.items():
             for number, comparison in enumerate(claim.holds):
                 self._check_comparison(comparison, f"{file}: {name}.holds.{number}")
@@ -221,7 +218,7 @@ class Recipes:
     def methods(self) -> Mapping[str, Method]:
         """Rows of several tables that are one method."""
         file = self.params / "papers" / "methods.yaml"
-        methods = self._read(file, Methods).root
+        methods = yaml_files.read(file, Methods).root
         for name, method in methods.items():
             for item, rows in method.items():
                 for row in (rows,) if isinstance(rows, str) else rows:
@@ -232,7 +229,7 @@ class Recipes:
     def findings(self) -> Findings:
         """Which findings of our audit of the papers arithmetic decides."""
         file = self.params / "papers" / "findings.yaml"
-        findings = self._read(file, Findings)
+        findings = yaml_files.read(file, Findings)
         for name, rule in findings.decided.items():
             pick(RULES, rule, "rule", f"{file}: decided.{name}")
         return findings
@@ -288,7 +285,7 @@ class Recipes:
         file = self.params / "papers" / paper / "tables.yaml"
         if paper not in self.papers or name not in self._tables(paper):
             raise unknown(name, self.tables, "table", self.params / "papers/*/tables.yaml")
-        table = _validate(file, self._tables(paper)[name] | {"name": name, "paper": paper}, Table, name)
+        table = yaml_files.validate(file, self._tables(paper)[name] | {"name": name, "paper": paper}, Table, name)
         if table.total is not None:
             pick(table.columns, table.total.column, "column", f"{file}: {name}.total")
         for row in table.proxy if isinstance(table.proxy, Mapping) else ():
@@ -313,7 +310,7 @@ class Recipes:
 
     @functools.cache  # noqa: B019
     def source(self, dataset: str) -> DataSource:
-        return self._read(pick(self._datasets, dataset, "data set", self.params / "datasets"), DataSource)
+        return yaml_files.read(pick(self._datasets, dataset, "data set", self.params / "datasets"), DataSource)
 
     def pins(self, dataset: str) -> Mapping[str, str]:
         """Native file of the data set -> its pinned SHA-256, or the digits of it that are known."""
@@ -427,23 +424,20 @@ class Recipes:
     @functools.cached_property
     def _scales(self) -> Mapping[str, Scale]:
         path = self.params / "scales.yaml"
-        return {name: _validate(path, content, Scale, name) for name, content in _yaml(path).items()}
+        return {name: yaml_files.validate(path, each, Scale, name) for name, each in yaml_files.load(path).items()}
 
     @functools.cache  # noqa: B019
     def _experiments(self, paper: str) -> ExperimentsFile:
-        return self._read(self.params / "papers" / paper / "experiments.yaml", ExperimentsFile)
+        return yaml_files.read(self.params / "papers" / paper / "experiments.yaml", ExperimentsFile)
 
     @functools.cache  # noqa: B019
     def _tables(self, paper: str) -> Mapping[str, dict[str, Any]]:
-        return _yaml(self.params / "papers" / paper / "tables.yaml")
+        return yaml_files.load(self.params / "papers" / paper / "tables.yaml")
 
     @functools.cached_property
     def _tolerances(self) -> Mapping[str, Tolerance]:
         path = self.params / "tolerances.yaml"
-        return {name: _validate(path, content, Tolerance, name) for name, content in _yaml(path).items()}
-
-    def _read(self, path: Path, kind: type[Model]) -> Model:
-        return _validate(path, _yaml(path), kind)
+        return {name: yaml_files.validate(path, each, Tolerance, name) for name, each in yaml_files.load(path).items()}
 
 
 MARGIN = 2.03
@@ -453,56 +447,3 @@ MARGIN = 2.03
 
 def _listed(names: Iterable[object]) -> str:
     return ", ".join(sorted(map(str, names)))
-
-
-class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML keeps the last of two equal keys without a word; a recipe must not."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:merge":
-                value = self.construct_object(key, deep=True)
-                if value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{value} is given twice", key.start_mark)
-                seen.add(value)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(), _UniqueKeys)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; run from the root of the project") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no keys; see the other files of its folder")
-    return content
-
-
-def _validate(path: Path, content: Any, kind: type[Model], *prefix: str) -> Model:
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key explains more
-        key = ".".join((*prefix, *(str(part) for part in first["loc"])))
-        message = first["msg"]
-        if first["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(str(first["loc"][-1]), _all_fields(kind), n=1)
-            message = "unknown key" + (f"; did you mean {close[0]!r}?" if close else "; remove it")
-        elif first["type"] == "literal_error":
-            message = f"{message}, not {first['input']!r}"
-        raise InputError(f"{path}: {key}: {message}") from error
-
-
-def _all_fields(kind: type[BaseModel]) -> list[str]:
-    """Field names of a schema and of the schemas inside it."""
-    nested = [
-        sub
-        for field in kind.model_fields.values()
-        for sub in (field.annotation, *getattr(field.annotation, "__args__", ()))
-        if isinstance(sub, type) and issubclass(sub, BaseModel)
-    ]
-    return [*kind.model_fields, *(name for sub in nested for name in _all_fields(sub))]
