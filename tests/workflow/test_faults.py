@@ -82,23 +82,22 @@ def verified(folder: Path) -> bool:
     return code == 0 and "broken" not in told
 
 
-def test_after_kill_9_of_everything_in_a_training_a_plain_command_finishes_with_the_same_bytes(folder: Path) -> None:
-    before = forget_row(folder)
-    process = start(folder, "snakemake", TABLE, "--cores", "1")
-    read_until(process, "epoch 3: ")
+def kill_all(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    code, told = run(folder, "snakemake", TABLE, "--cores", "1")
-    assert code == 0, told
-    assert {path: sha256(folder / path) for path in before} == before
-    assert verified(folder)
 
 
-def test_after_kill_9_of_the_controller_alone_a_plain_command_finishes_with_the_same_bytes(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "kill",
+    [kill_all, subprocess.Popen.kill],  # what the controller alone has started lives on, and holds its artifact
+    ids=["everything", "the controller"],
+)
+def test_after_kill_9_in_a_training_a_plain_command_finishes_with_the_same_bytes(
+    folder: Path, kill: Callable[[subprocess.Popen[str]], None]
+) -> None:
     before = forget_row(folder)
     process = start(folder, "snakemake", TABLE, "--cores", "1")
     read_until(process, "epoch 3: ")
-    process.kill()  # the training that it started lives on, and holds its artifact
+    kill(process)
     process.wait()
     code, told = run(folder, "snakemake", TABLE, "--cores", "1")
     process.communicate()
@@ -125,7 +124,7 @@ def test_a_plan_may_be_asked_for_while_a_run_is_under_way(folder: Path) -> None:
     first = start(folder, "snakemake", TABLE, "--cores", "1")
     read_until(first, "epoch 1: ")
     assert run(folder, "snakemake", "-n", TABLE)[0] == 0
-    os.killpg(first.pid, signal.SIGKILL)
+    kill_all(first)
     first.communicate()
 
 

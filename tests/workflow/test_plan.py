@@ -46,3 +46,9 @@ def test_committed_evidence_is_finished_without_the_files_behind_it(snakemake: S
     done = snakemake("-n", "results/lite/tables/hcrn_table1.csv")
     assert done.returncode == 0, done.stderr
     assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_setup_that_no_table_needs_is_refused(snakemake: Snakemake) -> None:
+    done = snakemake("-n", "make_experiments", "--config", "setup=hcrn/lsp-cp", "scale=mini")
+    assert done.returncode != 0
+    assert "no table needs setup 'hcrn/lsp-cp'" in done.stdout + done.stderr
