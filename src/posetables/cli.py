@@ -201,27 +201,27 @@ def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:
 
 def show(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Print a finished table."""
-    from posetables.stages import show as stage
+    from posetables.views.table import print_table
 
     table = artifacts.recipes.table(options.item)
     if options.row is not None:
         pick(table.rows, options.row, "row", table.name)
-    stage.show(table, artifacts.scale, artifacts.table(options.item), options.row)
+    print_table(table, artifacts.scale, artifacts.table(options.item), options.row)
 
 
 def compare(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Print the paper's table and ours side by side."""
     from posetables.provenance import manifest
     from posetables.stages import cells
-    from posetables.stages import compare as stage
+    from posetables.views import comparison as view
 
     table, artifact = artifacts.recipes.table(options.item), artifacts.table(options.item)
     manifest.verify(artifact.manifest, artifact.outputs)
     found = cells.read(artifact.outputs["cells"])
     if options.markdown:
-        print(stage.markdown(table, artifacts.scale, found))
+        print(view.markdown(table, artifacts.scale, found))
     else:
-        stage.print_comparison(table, artifacts.scale, found)
+        view.print_comparison(table, artifacts.scale, found)
 
 
 def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
@@ -230,6 +230,7 @@ def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
     from posetables.provenance.lineage import Lineage
     from posetables.stages import audit as auditing
     from posetables.stages import regenerate as stage
+    from posetables.views.regenerated import print_regenerated
 
     table, artifact = artifacts.recipes.table(options.item), artifacts.table(options.item)
     told = auditing.account(Lineage(hashes.remembered), artifact.manifest, options.row, options.column)
@@ -241,7 +242,7 @@ def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
     root = stage.SCRATCH / artifacts.scale / options.item
     engine = ["--profile", options.profile] if options.profile else []
     compared = stage.regenerate(sources, options.first, root, engine)
-    return stage.print_regenerated(ours, stage.numbers(ours, table, root), compared)
+    return print_regenerated(ours, stage.numbers(ours, table, root), compared)
 
 
 def crate(artifacts: Artifacts, options: argparse.Namespace) -> None:
@@ -259,8 +260,8 @@ def crate(artifacts: Artifacts, options: argparse.Namespace) -> None:
 def claims(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Test what a paper says of its numbers on ours; without a name, every paper that has an experiment."""
     from posetables.stages import claims as stage
-    from posetables.stages.claims_view import print_claims
-    from posetables.stages.show import SCALE_NOTES
+    from posetables.views.claims import print_claims
+    from posetables.views.console import SCALE_NOTES
 
     recipes = artifacts.recipes
     with_experiments = (name for name in recipes.papers if artifacts.claims(name).inputs)
@@ -277,7 +278,7 @@ def papers(artifacts: Artifacts, options: argparse.Namespace) -> int:
     """Check the papers' printed numbers against each other; 1 if our flags and arithmetic do not agree."""
     from posetables.papers import consistency, flags
     from posetables.papers.entries import Papers
-    from posetables.stages.papers_view import as_json, print_report
+    from posetables.views.papers import as_json, print_report
 
     recipes = artifacts.recipes
     printed = Papers(
@@ -297,13 +298,14 @@ def papers(artifacts: Artifacts, options: argparse.Namespace) -> int:
 def status(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Print what is current, behind, stale, altered or missing, and why; nothing is run."""
     from posetables.stages import status as stage
+    from posetables.views import status as view
 
     scales = {scale: Artifacts(artifacts.recipes, scale) for scale in SCALES if options.scale in (None, scale)}
     found = stage.status(scales, options.target)
     if options.json:
-        print(stage.as_json(found))
+        print(view.as_json(found))
     else:
-        stage.print_status(found, one=options.target is not None)
+        view.print_status(found, one=options.target is not None)
 
 
 def audit(artifacts: Artifacts, options: argparse.Namespace) -> int:
@@ -311,7 +313,7 @@ def audit(artifacts: Artifacts, options: argparse.Namespace) -> int:
     from posetables.provenance import hashes
     from posetables.provenance.lineage import Lineage
     from posetables.stages import audit as stage
-    from posetables.stages import audit_view as view
+    from posetables.views import audit as view
 
     hashing = hashes.content if options.deep else hashes.remembered
     if options.all:

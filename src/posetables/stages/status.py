@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from rich.markup import escape
 
 from posetables.errors import InputError
 from posetables.provenance.artifact import Artifact, Freshness
 from posetables.recipe import ScaleName
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.audit_view import console
-
-COLOURS = {
-    "current": "green",
-    "behind": "cyan",
-    "stale": "red",
-    "altered": "red",
-    "recorded": "yellow",
-    "missing": "dim",
-}
 
 
 @dataclass(frozen=True)
@@ -61,35 +47,3 @@ def _is(artifact: Artifact, target: str) -> bool:
 
 def _closure(artifact: Artifact) -> set[Artifact]:
     return {artifact}.union(*(_closure(each) for each in artifact.inputs.values()))
-
-
-def print_status(found: Sequence[Standing], one: bool) -> None:
-    """A line a scale and stage; below it why each artifact is not current. What was never made is only counted, unless
-    one target was asked for."""
-    out = console()
-    counts: dict[tuple[str, str], Counter[str]] = {}
-    for each in found:
-        counts.setdefault((each.scale, each.artifact.stage), Counter())[each.freshness.state] += 1
-    for (scale, stage), states in counts.items():
-        told = ", ".join(f"[{COLOURS[state]}]{count} {state}[/]" for state, count in sorted(states.items()))
-        out.print(f"{scale:6}{stage:10}{told}")
-    for each in found:
-        state, why = each.freshness.state, each.freshness.why
-        if state not in ("current", "recorded") and (one or state != "missing"):
-            out.print(f"[{COLOURS[state]}]{state}[/] {escape(f'{each.artifact.manifest}: {why}')}")
-
-
-def as_json(found: Sequence[Standing]) -> str:
-    return json.dumps(
-        [
-            {
-                "manifest": str(each.artifact.manifest),
-                "scale": each.scale,
-                "stage": each.artifact.stage,
-                "state": each.freshness.state,
-                "why": each.freshness.why,
-            }
-            for each in found
-        ],
-        indent=1,
-    )

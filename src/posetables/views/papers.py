@@ -8,7 +8,7 @@ from dataclasses import asdict
 from rich.markup import escape
 
 from posetables.papers.flags import Report
-from posetables.stages.audit_view import console
+from posetables.views.console import console
 
 
 def print_report(report: Report) -> None:

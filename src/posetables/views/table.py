@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import csv
-import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
 from posetables.progress import say
 from posetables.provenance import manifest
 from posetables.stages import cells
+from posetables.views.console import SCALE_NOTES, console
 
 if TYPE_CHECKING:
     from posetables.provenance.artifact import Artifact
     from posetables.recipe import Table
 
-SCALE_NOTES = {
-    "mini": "mini scale: synthetic people and tiny networks prove the path; the numbers say nothing about the methods.",
-    "lite": "lite scale: real people, narrow networks from random weights; not comparable with the paper's numbers.",
-    "paper": "paper scale: the paper's recipe.",
-}
 
-WIDTH = 132
-"""Columns where nobody's terminal sets them."""
-
-
-def show(table: Table, scale: str, artifact: Artifact, row: str | None = None) -> None:
+def print_table(table: Table, scale: str, artifact: Artifact, row: str | None = None) -> None:
     """The table, or one row of it, as its CSV has it, once that is verified against its manifest.
 
     What our audit of the paper found about a printed number is starred and told below; cited rows are dim.
@@ -46,7 +36,7 @@ def show(table: Table, scale: str, artifact: Artifact, row: str | None = None) -
     for line in lines:
         starred = [line[name] + "*" * ((line[table.row_header], name) in flagged) for name in table.columns]
         grid.add_row(escape(line[table.row_header]), *starred, style="dim" if line["kind"] == "cited" else None)
-    out = Console(width=None if sys.stdout.isatty() else WIDTH)
+    out = console()
     out.print(grid)
     for note in cells.footnotes(shown):
-        out.print(note, markup=False, highlight=False, soft_wrap=True)
+        out.print(escape(note))

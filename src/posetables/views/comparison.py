@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from posetables.stages.audit_view import console
 from posetables.stages.cells import Cell, footnotes
-from posetables.stages.show import SCALE_NOTES
 from posetables.stages.tabulate import text
+from posetables.views.console import SCALE_NOTES, console
 
 if TYPE_CHECKING:
     from posetables.recipe import Table

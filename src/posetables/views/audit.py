@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
 from posetables.provenance.lineage import Node
 from posetables.provenance.manifest import Manifest
 from posetables.stages.audit import Account, touched
+from posetables.views.console import console
 
 COLOURS = {"verified": "green", "recorded": "yellow", "broken": "red"}
 SHORT = 12
 """Digits of a hash that are enough to tell two apart."""
-
-
-def console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=True)
 
 
 def print_number(told: Account) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from posetables.stages.audit_view import console
 from posetables.stages.claims import Outcome, Trial
+from posetables.views.console import console
 
 COLOURS = {"supported": "green", "contradicted": "red", "undecided": "yellow", "missing": "dim"}
 
