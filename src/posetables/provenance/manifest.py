@@ -182,6 +182,10 @@ def lock() -> str | None:
     return hashes.sha256(path) if path.exists() else None
 
 
+MADE_FROM = (".", ":!data", ":!results")
+"""What git must hold unchanged for a commit to name it: making a result changes the committed ones."""
+
+
 def circumstances(start: datetime.datetime, restarts: int) -> Circumstances:
     seconds = round((now() - start).total_seconds(), 3)
     torch = sys.modules.get("torch")
@@ -190,7 +194,7 @@ def circumstances(start: datetime.datetime, restarts: int) -> Circumstances:
         host=socket.gethostname(),
         slurm_job=os.environ.get("SLURM_JOB_ID"),
         git_commit=_run("git", "rev-parse", "HEAD"),
-        git_dirty=bool(_run("git", "status", "--porcelain", "--untracked-files=no")),
+        git_dirty=bool(_run("git", "status", "--porcelain", "--untracked-files=no", "--", *MADE_FROM)),
         start=start.isoformat(timespec="seconds"),
         end=now().isoformat(timespec="seconds"),
         seconds=seconds,

@@ -42,7 +42,8 @@ def fetch(
         downloads=downloads,
         wanted=lambda name: _is_used(name, splits),
     )
-    origins = [file.origin for file in files]
+    # Records travel between machines: the mirror goes by the name that it has on all of them.
+    origins = [file.origin.replace(mirror, f"${sources.MIRROR_VARIABLE}") if mirror else file.origin for file in files]
     return {
         "licence": source.licence,
         "cite": source.cite,
