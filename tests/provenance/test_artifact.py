@@ -104,6 +104,14 @@ def test_a_missing_output_is_made_again() -> None:
     assert make(an_artifact(), write("hello"))
 
 
+def test_what_lies_elsewhere_than_recorded_is_made_again() -> None:
+    make(an_artifact(), write("hello"))
+    moved = replace(an_artifact(), outputs={"text": Path("results/moved.txt"), "copy": Path("results/words.copy")})
+    Path("results/words.txt").rename("results/moved.txt")
+    assert moved.freshness().state == "stale"
+    assert make(moved, write("hello"))
+
+
 def test_another_identity_is_made_in_its_place() -> None:
     make(an_artifact(), write("hello"))
     assert make(an_artifact(recipe="twice"), write("hello hello"))

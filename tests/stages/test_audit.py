@@ -234,6 +234,15 @@ def test_what_was_made_again_to_the_same_bytes_verifies(audit: Audit, with_table
     assert (code, told["verified"]) == (0, told["of"])
 
 
+def test_what_was_made_again_otherwise_is_told_from_a_forgery(audit: Audit, with_table: Project) -> None:
+    cost = Path(KINDS["cost"][0])
+    cost.unlink()
+    with_table.run("measure", OTHER, "--scale", "mini")
+    code, told = audit("hcrn_table1")
+    assert code == 1
+    assert f"made again, otherwise, since {manifest_of(TABLE)} read it" in faults(told)
+
+
 def test_a_file_that_was_verified_is_not_read_again(audit: Audit, with_table: Project, monkeypatch: Any) -> None:
     from posetables.provenance import hashes
 

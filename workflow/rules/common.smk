@@ -140,16 +140,9 @@ def judged(wildcards):
 
 def files_of_setup(wildcards):
     """Every file of `--config setup= scale=` that tables need: scores, and the predictions and weights behind them."""
-    setup = config.get("setup", "")
-    chosen = told(lambda _: pick(ARTIFACTS, config.get("scale", "paper"), "scale", "--config"), wildcards)
-    folders = {chosen.root / kind / setup for kind in ("train", "predictions", "scores")}
-    made = {each for item in RECIPES.tables for each in behind(chosen.table(item))}
-    files = sorted(file for each in made if folders & {*each.manifest.parents} for file in each.tracked)
-    if not setup or not files:
-        raise WorkflowError(f"--config: no table needs setup {setup!r}; give one such as setup=hcrn/lsp-pc")
-    return files
 
+    def of_setup(_):
+        scale = pick(ARTIFACTS, config.get("scale", "paper"), "scale", "--config")
+        return scale.of_setup(config.get("setup", ""))
 
-def behind(artifact):
-    """An artifact and everything that it is made from."""
-    return {artifact}.union(*map(behind, artifact.inputs.values()))
+    return [file for artifact in told(of_setup, wildcards) for file in artifact.tracked]

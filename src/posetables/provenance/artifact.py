@@ -58,10 +58,8 @@ class Artifact:
             return Freshness("missing", f"{self.manifest}: not there or unreadable")
         if record.identity != self.identity:
             return Freshness("stale", "; ".join(self._moved(record)))
-        for name, used in record.inputs.items():
-            made = manifest.read(self.inputs[name].manifest)
-            if made is not None and {key: output.sha256 for key, output in made.outputs.items()} != used.outputs:
-                return Freshness("stale", f"input {self.inputs[name].manifest}: made again since, with other content")
+        if (moved := self._content_moved(record)) is not None:
+            return Freshness("stale", moved)
         if gone := [str(path) for path in self.outputs.values() if not path.exists()]:
             return Freshness("recorded", f"not on this disk: {', '.join(gone)}")
         for name, path in self.outputs.items():
@@ -70,6 +68,17 @@ class Artifact:
         if record.environment.lock != manifest.lock():
             return Freshness("behind", "constraints.txt: other packages than these")
         return Freshness("current")
+
+    def _content_moved(self, record: Manifest) -> str | None:
+        """What an identity does not see: files in other places, or an input made again that came out otherwise."""
+        places = {name: str(path) for name, path in self.outputs.items()}
+        if {name: output.path for name, output in record.outputs.items()} != places:
+            return "outputs: other files than these"
+        for name, used in record.inputs.items():
+            made = manifest.read(self.inputs[name].manifest)
+            if made is not None and {key: output.sha256 for key, output in made.outputs.items()} != used.outputs:
+                return f"input {self.inputs[name].manifest}: made again since, with other content"
+        return None
 
     def _moved(self, record: Manifest) -> list[str]:
         """What is not as the record has it: keys of the recipe, modules, inputs."""

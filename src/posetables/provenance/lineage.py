@@ -97,13 +97,17 @@ class Lineage:
         if record is None or consumer.record is None:
             return
         content = {name: output.sha256 for name, output in record.outputs.items()}
-        if content != used.outputs or record.identity != used.identity:
+        same = content == used.outputs and record.identity == used.identity
+        # What is made again has a record of its own, later than its consumers; an edit keeps the old time.
+        later = record.circumstances.end > consumer.record.circumstances.start
+        if not same and later:
+            producer.faults.append(f"{producer.manifest}: made again, otherwise, since {consumer.manifest} read it")
+        elif not same:
             producer.faults.append(f"{producer.manifest}: not the content that {consumer.manifest} was made from")
         elif hashes.sha256(producer.manifest) != used.manifest_sha256:
-            # Making the same content again writes a new record, later than its consumers; an edit keeps the old time.
-            if record.circumstances.end <= consumer.record.circumstances.start:
+            producer.remade = later
+            if not later:
                 producer.faults.append(f"{producer.manifest}: edited after {consumer.manifest} was made from it")
-            producer.remade = True
 
 
 def contradictions(path: Path, record: Manifest) -> list[str]:

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from posetables.errors import InputError
 from posetables.papers.claims import Known, Part, Place, parts
 from posetables.params import Recipes
 from posetables.provenance import identity
@@ -45,6 +46,18 @@ class Artifacts:
             if self.recipes.claims(paper):
                 below(self.claims(paper))
         return list(found)
+
+    def of_setup(self, setup: str) -> list[Artifact]:
+        """Weights, predictions, scores and costs of a setup's experiments, as far as tables need them.
+
+        Raises:
+            InputError: no table needs any.
+        """
+        folders = {self.root / kind / setup for kind in ("train", "predictions", "scores")}
+        found = [artifact for artifact in self.everything() if folders & {*artifact.manifest.parents}]
+        if not setup or not found:
+            raise InputError(f"--config: no table needs setup {setup!r}; give one such as setup=hcrn/lsp-pc")
+        return found
 
     def manifests(self) -> list[Path]:
         """Every manifest of this scale on this disk, whether or not the recipes of today know of it."""
@@ -198,7 +211,7 @@ class Artifacts:
             stage="claims",
             recipe={
                 "scale": self.scale,
-                "claims": {name: _plain(claim) for name, claim in claims.items()},
+                "claims": [[name, _plain(claim)] for name, claim in claims.items()],  # in the order of the file
                 "cells": {str(place): _read_of(cell) for place, cell in known.items()},
             },
             modules=("posetables.stages.claims",),
