@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     verb(prepare, "dataset")
     verb(train, "experiment", "--seed", "--stage", "--workers")
     verb(predict, "experiment", "--seed", "--protocol")
+    verb(adopt, "experiment")
     verb(score, "experiment", "--seed", "--protocol")
     verb(measure, "experiment")
     verb(tabulate, "item")
@@ -152,7 +153,7 @@ def train(artifacts: Artifacts, options: argparse.Namespace) -> None:
 def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Test a trained experiment by one protocol."""
     recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
-    name = options.protocol or next(iter(recipe.protocols))
+    name = artifacts.recipes.protocol(options.experiment, options.protocol)
     protocol = recipe.protocol(name)
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
@@ -163,12 +164,20 @@ def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:
     _make(artifacts.predict(options.experiment, name, options.seed), run)
 
 
+def adopt(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Take predictions that somebody else has published."""
+    from posetables.stages import adopt as stage
+
+    release = artifacts.recipes.release(options.experiment)
+    _make(artifacts.adopt(options.experiment), functools.partial(stage.adopt, release))
+
+
 def score(artifacts: Artifacts, options: argparse.Namespace) -> None:
-    """Score an experiment's predictions."""
+    """Score an experiment's predictions, or published ones."""
     from posetables.stages import score as stage
 
-    recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
-    name = options.protocol or next(iter(recipe.protocols))
+    recipe = artifacts.recipes.tested(options.experiment, artifacts.scale)
+    name = artifacts.recipes.protocol(options.experiment, options.protocol)
     _make(
         artifacts.score(options.experiment, name, options.seed),
         lambda inputs, outputs: stage.score(recipe, inputs, outputs),
@@ -191,7 +200,7 @@ def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Render a table and its cell records."""
     from posetables.stages import tabulate as stage
 
-    table = artifacts.recipes.table(options.item)
+    table = artifacts.recipes.table_at(options.item, artifacts.scale)
     published, tolerances = artifacts.recipes.published(table), artifacts.recipes.tolerances(table)
     _make(
         artifacts.table(options.item),
@@ -283,7 +292,7 @@ def papers(artifacts: Artifacts, options: argparse.Namespace) -> int:
     recipes = artifacts.recipes
     printed = Papers(
         numbers=recipes.numbers,
-        tables={item: recipes.table(item) for item in recipes.tables},
+        tables={item: recipes.without_released(item) for item in recipes.tables},
         methods=recipes.methods,
         claims={f"{paper}/{name}": each for paper in recipes.papers for name, each in recipes.claims(paper).items()},
     )

@@ -18,6 +18,8 @@ from posetables.papers.consistency import RULES
 from posetables.papers.published import Published
 from posetables.papers.published import read as read_published
 from posetables.recipe import (
+    PUBLISHED,
+    RELEASED,
     Augment,
     Claim,
     Codec,
@@ -31,12 +33,15 @@ from posetables.recipe import (
     Params,
     Preparation,
     Protocol,
+    Release,
     ScaleName,
     Source,
     Split,
     Stage,
     Table,
+    Tested,
     Tolerance,
+    is_released,
     pick,
     unknown,
 )
@@ -90,6 +95,21 @@ class ExperimentsFile(Params):
     protocols: Mapping[str, Protocol]
     trainings: Mapping[str, Training]
     experiments: Mapping[str, ExperimentEntry]
+
+
+class ReleasedFile(Params):
+    file: str
+    layout: Literal["keypoints", "sticks", "cpm"] = "keypoints"
+
+
+class ReleaseSetup(Params):
+    """Prediction files for the people of one split, as `experiments.yaml` has a setup for networks."""
+
+    skeleton: str
+    labels: str
+    test: str
+    dataset: str
+    methods: Mapping[str, ReleasedFile]
 
 
 class ScaledTraining(Params):
@@ -242,12 +262,13 @@ class Recipes:
             Source(
                 read=column.read,
                 experiment=experiment,
-                protocol=self.protocol(table, experiment),
+                protocol=self.protocol_in(table, experiment),
                 skeleton=self.experiment(experiment, scale).skeleton,
                 key=column.key,
                 factor=factor,
             )
             for experiment, factor in table.terms(place.row).items()
+            if not is_released(experiment)
         )
 
     def _check_comparison(self, comparison: Comparison, where: str) -> None:
@@ -293,20 +314,44 @@ class Recipes:
         published = self.published(table)
         for row in table.rows:
             printed = [cell for cell in published.values() if cell.row == row]
-            if table.terms(row) and any(cell.kind == "cited" for cell in printed):
+            if any(not is_released(term) for term in table.terms(row)) and any(c.kind == "cited" for c in printed):
                 raise InputError(f"{file}: {name}.rows.{row}: published.csv says cited; a cited row has no experiment")
             if not table.terms(row) and not printed:
                 raise InputError(f"{file}: {name}.rows.{row}: neither an experiment nor a row of published.csv")
         for experiment in table.experiments:
-            self.protocol(table, experiment)
+            self.protocol_in(table, experiment)
         return table
 
-    def protocol(self, table: Table, experiment: str) -> str:
-        """How a table's experiment is tested: as the table says, else the first way of the experiment's setup."""
+    def table_at(self, name: str, scale: ScaleName) -> Table:
+        """A table as a scale can fill it: what was published for real people says nothing of synthetic ones."""
+        return self.without_released(name) if self.scale(scale).synthetic else self.table(name)
+
+    def without_released(self, name: str) -> Table:
+        """A table whose rows are experiments of ours, or cited."""
+        table = self.table(name)
+        rows = {row: None if any(map(is_released, table.terms(row))) else entry for row, entry in table.rows.items()}
+        return table.model_copy(update={"rows": rows})
+
+    def protocol(self, experiment: str, chosen: str | None) -> str:
+        """How an experiment is tested: as chosen, else the first way of its setup; a published file has one way."""
+        if is_released(experiment):
+            self.release(experiment)
+            return pick({PUBLISHED: PUBLISHED}, chosen or PUBLISHED, "protocol", experiment)
         recipe = self.experiment(experiment, "paper")
-        name = table.protocol or next(iter(recipe.protocols))
+        name = chosen or next(iter(recipe.protocols))
         recipe.protocol(name)
         return name
+
+    def protocol_in(self, table: Table, experiment: str) -> str:
+        """How an experiment of a table is tested: as the table says of networks."""
+        return self.protocol(experiment, None if is_released(experiment) else table.protocol)
+
+    def tested(self, name: str, scale: ScaleName) -> Tested:
+        """What a score reads of the predictions of an experiment, or of a published file."""
+        return self.release(name) if is_released(name) else self.experiment(name, scale)
+
+    def release(self, name: str) -> Release:
+        return pick(self._releases, name, "published predictions", self.params / "releases.yaml")
 
     @functools.cache  # noqa: B019
     def source(self, dataset: str) -> DataSource:
@@ -433,6 +478,27 @@ class Recipes:
     @functools.cache  # noqa: B019
     def _tables(self, paper: str) -> Mapping[str, dict[str, Any]]:
         return yaml_files.load(self.params / "papers" / paper / "tables.yaml")
+
+    @functools.cached_property
+    def _releases(self) -> Mapping[str, Release]:
+        path = self.params / "releases.yaml"
+        setups = {
+            name: yaml_files.validate(path, each, ReleaseSetup, name) for name, each in yaml_files.load(path).items()
+        }
+        return {
+            name: Release(
+                name=name,
+                skeleton=setup.skeleton,
+                labels=setup.labels,
+                test=self._split(setup.test, setup.labels, path),
+                dataset=setup.dataset,
+                file=released.file,
+                layout=released.layout,
+            )
+            for folder, setup in setups.items()
+            for method, released in setup.methods.items()
+            if (name := f"{RELEASED}/{folder}/{method}")
+        }
 
     @functools.cached_property
     def _tolerances(self) -> Mapping[str, Tolerance]:

@@ -97,14 +97,31 @@ class Compute(Params):
     precision: Literal["float32", "bfloat16"]
 
 
-class Experiment(Params):
-    """One network trained on one data set."""
+RELEASED, PUBLISHED = "released", "published"
+"""First part of the name of published predictions, `released/<setup>/<method>`; and their protocol, whatever it was."""
+
+
+class Tested(Params):
+    """Predictions of one method for the people of one split: what a score reads of their making."""
 
     name: str
     skeleton: str
     labels: str
-    train: tuple[Split, ...]
     test: Split
+
+
+class Release(Tested):
+    """A prediction file that its authors published."""
+
+    dataset: str
+    file: str
+    layout: Literal["keypoints", "sticks", "cpm"]
+
+
+class Experiment(Tested):
+    """One network trained on one data set."""
+
+    train: tuple[Split, ...]
     input: int
     pixels: Literal["centred", "imagenet"]
     codecs: Mapping[str, Codec]
@@ -261,6 +278,11 @@ class Findings(Params):
 
     decided: Mapping[str, str] = Field(description="finding -> rule of `papers.consistency` that decides it")
     undecided: Mapping[str, str] = Field(description="finding -> why no rule can")
+
+
+def is_released(experiment: str) -> bool:
+    """Whether it stands for a published prediction file, scored here, and not for a network of ours."""
+    return experiment.startswith(f"{RELEASED}/")
 
 
 def pick(entries: Mapping[str, Value], name: str, what: str, where: Path | str) -> Value:

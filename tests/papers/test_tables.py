@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from posetables.errors import InputError
 from posetables.params import Recipes
-from posetables.recipe import Table
+from posetables.recipe import Table, is_released
 from posetables.stages import cells
 from posetables.stages.cells import Cell
 from posetables.stages.tabulate import tabulate
@@ -76,14 +76,15 @@ def test_every_printed_number_has_a_cell_and_every_cell_a_printed_number(name: s
 
 
 @pytest.mark.parametrize("name", REAL.tables)
-def test_a_number_is_cited_where_the_paper_cites_it_and_ours_only_where_an_experiment_stands(
+def test_a_number_is_cited_where_the_paper_cites_it_and_ours_only_where_an_experiment_or_a_file_stands(
     name: str, tmp_path: Path
 ) -> None:
     table = REAL.table(name)
     printed = REAL.published(table)
     for cell in render(REAL, name, tmp_path):
         own = "measured" if table.terms(cell.row) else "missing"
-        assert cell.kind == ("cited" if printed[cell.row, cell.column].kind == "cited" else own)
+        expected = "cited" if printed[cell.row, cell.column].kind == "cited" else own
+        assert cell.kind == ("rescored" if any(map(is_released, table.terms(cell.row))) else expected)
 
 
 @pytest.mark.parametrize("name", REAL.tables)
@@ -124,6 +125,10 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def released(entry: Any) -> bool:
+    return isinstance(entry, str) and is_released(entry)
+
+
 experiments = st.sampled_from(REAL.experiments)
 entries = st.one_of(
     st.none(), experiments, st.dictionaries(experiments, st.floats(-2, 2).filter(bool), min_size=1, max_size=2)
@@ -147,13 +152,15 @@ def test_no_table_makes_a_cited_number_one_of_ours(scratch: Path, table: tuple[s
     file.write_text(yaml.safe_dump({name: content | {"rows": rows}}, sort_keys=False))
     cited = {row for (row, _), number in REAL.published(REAL.table(name)).items() if number.kind == "cited"}
     recipes = Recipes(scratch / "params")
-    if any(rows[row] for row in cited):
+    if any(entry is not None and not released(entry) for entry in map(rows.get, cited)):
         with pytest.raises(InputError, match="a cited row has no experiment"):
             recipes.table(name)
     else:
         printed = REAL.published(REAL.table(name))
         for cell in render(recipes, name, scratch):
-            assert (cell.kind == "cited") == (printed[cell.row, cell.column].kind == "cited")
+            theirs = printed[cell.row, cell.column].kind == "cited"
+            assert cell.kind != "measured" or not theirs
+            assert (cell.kind == "rescored") == released(rows[cell.row])
 
 
 @given(st.sampled_from(["measured", "rescored", "cited", "missing"]), st.sampled_from(["", "a.json"]))

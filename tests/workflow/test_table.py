@@ -42,7 +42,7 @@ def test_the_table_has_the_rows_and_columns_of_the_paper_in_its_order(made: Path
     table = rows(made / TABLE)
     assert [row["Methods"] for row in table] == list(dict.fromkeys(cell["row"] for cell in printed))
     columns = list(dict.fromkeys(cell["column"] for cell in printed))
-    assert list(table[0]) == ["Methods", *columns, "kind", "source"]
+    assert list(table[0]) == ["Methods", *columns, "kind", "source", "flags"]
 
 
 def test_every_cell_is_measured_and_lies_in_its_interval(made: Path) -> None:

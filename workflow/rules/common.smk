@@ -21,6 +21,8 @@ wildcard_constraints:
     inside="(mini/|lite/)?",
     dataset="[a-z0-9-]+",
     experiment="[a-z]+/[a-z0-9-]+/[a-z0-9-]+",
+    setup="[a-z0-9-]+",
+    method="[a-z0-9-]+",
     seed="[0-9]+",
     stage="[a-z0-9-]+",
     protocol="[a-z0-9-]+",
@@ -120,6 +122,10 @@ def trained(wildcards):
 
 def predicted(wildcards):
     return artifacts(wildcards).predict(wildcards.experiment, wildcards.protocol, int(wildcards.seed))
+
+
+def adopted(wildcards):
+    return artifacts(wildcards).adopt(f"released/{wildcards.setup}/{wildcards.method}")
 
 
 def scored(wildcards):

@@ -19,6 +19,23 @@ rule predict_people:
         " --seed {wildcards.seed} --scale {params.scale} 2>&1 | tee {log}"
 
 
+rule adopt_predictions:
+    input:
+        files_of(adopted),
+    output:
+        "results/{inside}predictions/released/{setup}/{method}/seed0/published.parquet",
+        "results/{inside}predictions/released/{setup}/{method}/seed0/published.manifest.json",
+    log:
+        "logs/{inside}adopt/{setup}/{method}.log",
+    params:
+        scale=scale_of,
+    shell:
+        "posetables adopt released/{wildcards.setup}/{wildcards.method} --scale {params.scale} 2>&1 | tee {log}"
+
+
+ruleorder: adopt_predictions > predict_people
+
+
 rule score_predictions:
     input:
         files_of(scored),

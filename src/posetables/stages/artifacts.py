@@ -12,7 +12,7 @@ from posetables.papers.claims import Known, Part, Place, parts
 from posetables.params import Recipes
 from posetables.provenance import identity
 from posetables.provenance.artifact import Artifact
-from posetables.recipe import SCALES, Params, ScaleName
+from posetables.recipe import PUBLISHED, SCALES, Params, ScaleName, is_released
 from posetables.stages import tabulate
 
 
@@ -143,9 +143,23 @@ class Artifacts:
         )
 
     @cache  # noqa: B019
+    def adopt(self, name: str) -> Artifact:
+        """Predictions that somebody else has published."""
+        release = self.recipes.release(name)
+        predictions = self.root / "predictions" / name / "seed0" / f"{PUBLISHED}.parquet"
+        return Artifact(
+            stage="adopt",
+            recipe=_plain(release, "skeleton", "test", "file", "layout"),
+            modules=("posetables.stages.adopt",),
+            outputs={"predictions": predictions},
+            manifest=_manifest_of(predictions),
+            inputs={"people": self.prepare(release.test.dataset), "release": self.fetch(release.dataset)},
+        )
+
+    @cache  # noqa: B019
     def score(self, name: str, protocol: str, seed: int) -> Artifact:
-        experiment = self.recipes.experiment(name, self.scale)
-        experiment.protocol(protocol)
+        experiment = self.recipes.tested(name, self.scale)
+        self.recipes.protocol(name, protocol)
         folder = self.root / "scores" / name / f"seed{seed}"
         return Artifact(
             stage="score",
@@ -155,7 +169,7 @@ class Artifacts:
             manifest=folder / f"{protocol}.manifest.json",
             inputs={
                 "people": self.prepare(experiment.test.dataset),
-                "predictions": self.predict(name, protocol, seed),
+                "predictions": self.adopt(name) if is_released(name) else self.predict(name, protocol, seed),
             },
         )
 
@@ -173,7 +187,7 @@ class Artifacts:
 
     @cache  # noqa: B019
     def table(self, item: str) -> Artifact:
-        table = self.recipes.table(item)
+        table = self.recipes.table_at(item, self.scale)
         published = self.recipes.published(table)
         read = {column.read for column in table.columns.values()}
         inputs: dict[str, Artifact] = {}
@@ -181,7 +195,9 @@ class Artifacts:
             if "cost" in read:
                 inputs[f"cost:{experiment}"] = self.measure(experiment)
             if "score" in read:
-                inputs[f"score:{experiment}"] = self.score(experiment, self.recipes.protocol(table, experiment), seed=0)
+                inputs[f"score:{experiment}"] = self.score(
+                    experiment, self.recipes.protocol_in(table, experiment), seed=0
+                )
         folder = self.root / "tables"
         return Artifact(
             stage="tabulate",

@@ -16,14 +16,14 @@ from posetables.errors import InputError
 from posetables.metrics import bootstrap, pck, pcp
 
 if TYPE_CHECKING:
-    from posetables.recipe import Experiment
+    from posetables.recipe import Tested
 
 THRESHOLD = 0.2
 BOOTSTRAP_KEY = (0, 0)
 """The same people are drawn for every experiment, so that two of them can be compared person by person."""
 
 
-def score(recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> dict[str, Any]:
+def score(recipe: Tested, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> dict[str, Any]:
     """Write `scores` (JSON): metric -> column -> value and 95 % interval in per cent; and `hits` (Parquet): what each
     person adds to them, one line a person and one list a metric."""
     path = inputs["predictions"]["predictions"]

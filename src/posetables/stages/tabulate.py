@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from posetables.errors import InputError
 from posetables.papers.published import Published
+from posetables.papers.rounding import rounded
 from posetables.papers.verdict import Kind, verdict
-from posetables.recipe import Table, Tolerance
+from posetables.recipe import Table, Tolerance, is_released
 from posetables.stages import cells
 from posetables.stages.cells import Cell
 
@@ -103,14 +104,18 @@ def cell(
     column, terms = table.columns[name], table.terms(row)
     found = [reader(column, experiment, factor) for experiment, factor in terms.items()]
     cited = not terms and published is not None and published.kind == "cited"
-    kind: Kind = "measured" if terms else "cited" if cited else "missing"
+    kind: Kind = "cited" if cited else "missing"
+    if terms:
+        kind = "rescored" if all(map(is_released, terms)) else "measured"
     value = sum(each.value for each in found) if terms else published.value if cited and published else None
     device = next((each.device for each in found if each.device), None)
     allowed = tolerance.absolute if tolerance and kind == "measured" else None
+    if kind == "rescored" and published:  # one file, one number: only its rounding is free
+        allowed = float(rounded(published).slack)
     proxy = None if cited else table.stand_in(row)
     judged, reason = verdict(
         kind, value, None if published is None else published.value, allowed,
-        f"{scale} scale" if scale != "paper" else None,
+        f"{scale} scale" if scale != "paper" and kind == "measured" else None,
         f"{proxy} instead of the paper's split" if proxy else None,
         f"timed on {device}" if device else None,
     )  # fmt: skip
