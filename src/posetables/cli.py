@@ -15,7 +15,7 @@ from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.progress import say
 from posetables.provenance.artifact import Artifact, make
-from posetables.recipe import SCALES, pick
+from posetables.recipe import SCALES, ScaleName, pick
 from posetables.stages.artifacts import Artifacts
 
 Verb = Callable[[Artifacts, argparse.Namespace], int | None]
@@ -28,7 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"{Path.cwd()}: no folder params/ here; go to the root of the project")
     try:
         options = parser().parse_args(arguments)
-        return options.run(Artifacts(Recipes(), options.scale or "paper"), options) or 0
+        recipes = Recipes()
+        scale: ScaleName = options.scale or "paper"
+        recipes.scale(scale)  # a wrong one is told before anything else
+        return options.run(Artifacts(recipes, scale), options) or 0
     except InputError as error:
         return _refuse(str(error))
     except BrokenPipeError:  # `| head` has read enough
@@ -243,11 +246,11 @@ def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
 
     table, artifact = artifacts.recipes.table(options.item), artifacts.table(options.item)
     told = auditing.account(Lineage(hashes.remembered), artifact.manifest, options.row, options.column)
-    ours = [cell for cell in told.cells if cell.kind == "measured"]
+    ours = [cell for cell in told.cells if cell.kind in ("measured", "rescored")]
     read = {auditing.manifest_of(path) for cell in ours for path in cell.artifact.split()}
     sources = [each for each in artifact.inputs.values() if each.manifest in read]
     if not sources:
-        raise InputError(f"{options.item}: {options.row or 'no row'}: nothing here is measured by an experiment")
+        raise InputError(f"{options.item}: {options.row or 'no row'}: no number of ours, nothing to make anew")
     root = stage.SCRATCH / artifacts.scale / options.item
     engine = ["--profile", options.profile] if options.profile else []
     compared = stage.regenerate(sources, options.first, root, engine)

@@ -143,6 +143,10 @@ def test_an_unknown_target_is_refused(with_table: Project) -> None:
     assert "hcrn_tabel1: no item, experiment or artifact" in with_table.refusal("status", "hcrn_tabel1")
 
 
+def test_an_unknown_scale_is_refused(with_table: Project) -> None:
+    assert "no scale 'light'; did you mean 'lite'?" in with_table.refusal("status", "--scale", "light")
+
+
 def test_reasons_are_printed_and_what_was_never_made_is_only_counted(
     with_table: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

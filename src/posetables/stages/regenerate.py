@@ -28,7 +28,11 @@ SCRATCH = Path(".posetables/regenerate")
 WIRING = ("Snakefile", "workflow", "profiles", "slurm", "params", "constraints.txt")
 """What a root needs besides data and results."""
 
-START = {"train": ("train", "predict", "score"), "predict": ("predict", "score"), "score": ("score",)}
+START = {
+    "train": ("train", "predict", "adopt", "score"),
+    "predict": ("predict", "adopt", "score"),
+    "score": ("score",),
+}
 """First stage to run again -> the stages that do. A measurement of time is taken again whenever it is asked for."""
 
 First = Literal["train", "predict", "score"]
@@ -56,7 +60,8 @@ def regenerate(sources: Sequence[Artifact], first: First, root: Path, engine: Se
     kept = [each for each in path if each.stage not in again and each.is_made]
     for each in path:
         if each.stage not in (*again, "fetch", "prepare") and each not in kept:
-            raise InputError(f"{each.manifest}: {each.freshness().state}; it is needed as it was: use --from train")
+            now = each.freshness()
+            raise InputError(f"{each.manifest}: {now.state}, {now.why}; make its row anew from the start: --from train")
     _furnish(root, kept)
     command = [str(Path(sys.executable).with_name("snakemake")), *engine, *(str(each.manifest) for each in sources)]
     say(f"{root}: {' '.join([Path(command[0]).name, *command[1:]])}")
