@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     verb(score, "experiment", "--seed", "--protocol")
     verb(measure, "experiment")
     verb(tabulate, "item")
+    verb(draw, "item")
     verb(show, "item", "--row")
     verb(compare, "item", "--markdown")
     verb(regenerate, "item", "--row", "--column", "--from", "--profile")
@@ -209,6 +210,19 @@ def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:
         artifacts.table(options.item),
         lambda inputs, outputs: stage.tabulate(table, artifacts.scale, published, tolerances, inputs, outputs),
     )
+
+
+def draw(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Draw the curves of a figure."""
+    figure = artifacts.recipes.figure_at(options.item, artifacts.scale)
+    tested = {name: artifacts.recipes.tested(name, artifacts.scale) for name in figure.experiments}
+
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        from posetables.stages import draw as stage
+
+        return stage.draw(figure, artifacts.scale, tested, inputs, outputs)
+
+    _make(artifacts.figure(options.item), run)
 
 
 def show(artifacts: Artifacts, options: argparse.Namespace) -> None:

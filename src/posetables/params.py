@@ -26,6 +26,7 @@ from posetables.recipe import (
     Comparison,
     Compute,
     Experiment,
+    Figure,
     Findings,
     Method,
     Network,
@@ -326,6 +327,31 @@ class Recipes:
         """A table as a scale can fill it: what was published for real people says nothing of synthetic ones."""
         return self.without_released(name) if self.scale(scale).synthetic else self.table(name)
 
+    @functools.cached_property
+    def figures(self) -> tuple[str, ...]:
+        """Every figure of curves, in the order of the papers."""
+        return tuple(name for paper in self.papers for name in self._figures(paper))
+
+    @functools.cache  # noqa: B019
+    def figure_at(self, name: str, scale: ScaleName) -> Figure:
+        """A figure as a scale can draw it, as `table_at`."""
+        paper = name.partition("_")[0]
+        file = self.params / "papers" / paper / "figures.yaml"
+        if paper not in self.papers or name not in self._figures(paper):
+            raise unknown(name, self.figures, "figure", self.params / "papers/*/figures.yaml")
+        figure = yaml_files.validate(file, self._figures(paper)[name] | {"name": name, "paper": paper}, Figure, name)
+        for experiment in figure.experiments:
+            self.protocol(experiment, None)
+        if not self.scale(scale).synthetic:
+            return figure
+        panels = {
+            title: panel.model_copy(
+                update={"rows": {k: v for k, v in panel.rows.items() if not (v and is_released(v))}}
+            )
+            for title, panel in figure.panels.items()
+        }
+        return figure.model_copy(update={"panels": panels})
+
     def without_released(self, name: str) -> Table:
         """A table whose rows are experiments of ours, or cited."""
         table = self.table(name)
@@ -478,6 +504,11 @@ class Recipes:
     @functools.cache  # noqa: B019
     def _tables(self, paper: str) -> Mapping[str, dict[str, Any]]:
         return yaml_files.load(self.params / "papers" / paper / "tables.yaml")
+
+    @functools.cache  # noqa: B019
+    def _figures(self, paper: str) -> Mapping[str, dict[str, Any]]:
+        path = self.params / "papers" / paper / "figures.yaml"
+        return yaml_files.load(path) if path.exists() else {}
 
     @functools.cached_property
     def _releases(self) -> Mapping[str, Release]:

@@ -216,6 +216,31 @@ class Table(Params):
         return tuple(dict.fromkeys(name for row in self.rows for name in self.terms(row)))
 
 
+class Panel(Params):
+    """One plot of a figure: a column of a metric, at every threshold, for the rows that the paper draws."""
+
+    column: str
+    rows: Mapping[str, str | None]
+    """Experiment, or nothing where there is none yet."""
+
+
+class Figure(Params):
+    """Curves of a paper: PCK as a function of its threshold."""
+
+    name: str
+    paper: str
+    title: str
+    thresholds: tuple[float, float] = Field(description="last threshold and step, from 0, in units of the normaliser")
+    panels: Mapping[str, Panel]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """Those that are drawn, each once."""
+        rows = (row for panel in self.panels.values() for row in panel.rows.values())
+        return tuple(dict.fromkeys(row for row in rows if row is not None))
+
+
 Range = tuple[float | None, float | None]
 """Open at both ends, None where it has none: (0, None) is "more than"."""
 

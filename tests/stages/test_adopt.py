@@ -22,6 +22,7 @@ from posetables.data.lsp import read_lsp
 from posetables.data.releases import READERS
 from posetables.data.skeletons import LSP
 from posetables.errors import InputError
+from posetables.metrics import pck
 from posetables.params import Recipes
 from posetables.stages import score
 from posetables.stages.adopt import adopt
@@ -65,7 +66,8 @@ def truth(setting: str) -> np.ndarray:
 def scored(source: str, setting: str, metric: str) -> Mapping[str, float]:
     release = Recipes(PARAMS).release(release_of(source, setting))
     found = READERS[release.layout](MIRROR / "lsp_predictions" / release.file)
-    hits = {"PCK": score.pck_hits, "PCP": score.pcp_hits}[metric](found, truth(setting), np.ones((1000, 14), bool), LSP)
+    given = found, truth(setting), np.ones((1000, 14), bool), LSP
+    hits = score.pcp_hits(*given) if metric == "PCP" else pck.correct(score.pck_distances(*given), 0.2)
     columns = score.columns(hits, score.groups(metric.lower(), LSP))
     return {name: column["value"] for name, column in columns.items()}
 

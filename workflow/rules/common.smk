@@ -140,6 +140,10 @@ def tabulated(wildcards):
     return artifacts(wildcards).table(wildcards.item)
 
 
+def drawn(wildcards):
+    return artifacts(wildcards).figure(wildcards.item)
+
+
 def judged(wildcards):
     return artifacts(wildcards).claims(wildcards.paper)
 

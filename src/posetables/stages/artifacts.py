@@ -42,6 +42,8 @@ class Artifacts:
 
         for item in self.recipes.tables:
             below(self.table(item))
+        for item in self.recipes.figures:
+            below(self.figure(item))
         for paper in self.recipes.papers:
             if self.recipes.claims(paper):
                 below(self.claims(paper))
@@ -169,9 +171,12 @@ class Artifacts:
             manifest=folder / f"{protocol}.manifest.json",
             inputs={
                 "people": self.prepare(experiment.test.dataset),
-                "predictions": self.adopt(name) if is_released(name) else self.predict(name, protocol, seed),
+                "predictions": self._predictions(name, protocol, seed),
             },
         )
+
+    def _predictions(self, name: str, protocol: str, seed: int) -> Artifact:
+        return self.adopt(name) if is_released(name) else self.predict(name, protocol, seed)
 
     @cache  # noqa: B019
     def measure(self, name: str) -> Artifact:
@@ -208,6 +213,31 @@ class Artifacts:
                 "cells": folder / f"{item}.cells.csv",
                 "metrics": folder / f"{item}.json",
             },
+            manifest=folder / f"{item}.manifest.json",
+            inputs=dict(sorted(inputs.items())),
+        )
+
+    @cache  # noqa: B019
+    def figure(self, item: str) -> Artifact:
+        figure = self.recipes.figure_at(item, self.scale)
+        tested = {name: self.recipes.tested(name, self.scale) for name in figure.experiments}
+        inputs: dict[str, Artifact] = {}
+        for name, recipe in tested.items():
+            inputs[f"people:{name}"] = self.prepare(recipe.test.dataset)
+            inputs[f"predictions:{name}"] = self._predictions(name, self.recipes.protocol(name, None), seed=0)
+        folder = self.root / "figures"
+        return Artifact(
+            stage="draw",
+            recipe={
+                # In pairs: their order is the figure's.
+                "panels": [[t, p.column, [[*row] for row in p.rows.items()]] for t, p in figure.panels.items()],
+                "thresholds": list(figure.thresholds),
+                "title": figure.title,
+                "tested": {name: _plain(each, "skeleton", "labels", "test") for name, each in tested.items()},
+                "scale": self.scale,
+            },
+            modules=("posetables.stages.draw",),
+            outputs={"figure": folder / f"{item}.svg", "values": folder / f"{item}.csv"},
             manifest=folder / f"{item}.manifest.json",
             inputs=dict(sorted(inputs.items())),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,17 +26,12 @@ BOOTSTRAP_KEY = (0, 0)
 def score(recipe: Tested, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> dict[str, Any]:
     """Write `scores` (JSON): metric -> column -> value and 95 % interval in per cent; and `hits` (Parquet): what each
     person adds to them, one line a person and one list a metric."""
-    path = inputs["predictions"]["predictions"]
-    names = ("person", f"joints_{recipe.labels}", f"visible_{recipe.labels}")
-    person, joints, visible = read_people(inputs["people"]["annotations"].parent, recipe.test.split, *names).values()
-    predicted = read_columns(path, "person", "joints")
-    if predicted["person"].tolist() != person.tolist():
-        raise InputError(f"{path}: person: not the people of {recipe.test.split}; predict again")
-    found, truth = (each.reshape(len(person), -1, 2) for each in (predicted["joints"], joints))
     skeleton = SKELETONS[recipe.skeleton]
+    folder = inputs["people"]["annotations"].parent
+    person, found, truth, labelled = read_pairs(recipe, folder, inputs["predictions"]["predictions"])
     hits = {
-        "pck": pck_hits(found, truth, visible > 0, skeleton),
-        "pcp": pcp_hits(found, truth, visible > 0, skeleton),
+        "pck": pck.correct(pck_distances(found, truth, labelled, skeleton), THRESHOLD),
+        "pcp": pcp_hits(found, truth, labelled, skeleton),
     }
     scores = {metric: columns(each, groups(metric, skeleton)) for metric, each in hits.items()}
     outputs["scores"].write_text(json.dumps(scores, indent=1) + "\n")
@@ -45,10 +40,33 @@ def score(recipe: Tested, inputs: Mapping[str, Mapping[str, Path]], outputs: Map
     return {"people": len(person)}
 
 
-def pck_hits(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """PCK@0.2 of LSP and FLIC, in units of |left shoulder - right hip| (see `pck.torso_normaliser`): (N, J)."""
+class Pairs(NamedTuple):
+    """What was predicted for each person of a split, and what is labelled."""
+
+    person: np.ndarray
+    """(N,) names."""
+    found: np.ndarray
+    """(N, J, 2) pixels, as `truth`."""
+    truth: np.ndarray
+    labelled: np.ndarray
+    """(N, J) bool."""
+
+
+def read_pairs(recipe: Tested, folder: Path, predictions: Path) -> Pairs:
+    """The predictions of one method beside the labels in a prepared folder."""
+    names = ("person", f"joints_{recipe.labels}", f"visible_{recipe.labels}")
+    person, joints, visible = read_people(folder, recipe.test.split, *names).values()
+    predicted = read_columns(predictions, "person", "joints")
+    if predicted["person"].tolist() != person.tolist():
+        raise InputError(f"{predictions}: person: not the people of {recipe.test.split}; predict again")
+    found, truth = (each.reshape(len(person), -1, 2) for each in (predicted["joints"], joints))
+    return Pairs(person, found, truth, visible > 0)
+
+
+def pck_distances(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """PCK of LSP and FLIC: (N, J) in units of |left shoulder - right hip| (see `pck.torso_normaliser`)."""
     torso = pck.torso_normaliser(truth, skeleton.index("left shoulder"), skeleton.index("right hip"))
-    return pck.correct(pck.distances(found, truth, labelled, torso), THRESHOLD)
+    return pck.distances(found, truth, labelled, torso)
 
 
 def pcp_hits(found: np.ndarray, truth: np.ndarray, labelled: np.ndarray, skeleton: Skeleton) -> np.ndarray:
