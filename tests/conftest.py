@@ -71,16 +71,27 @@ class Project:
         _pin(self.root, dataset)
 
 
+CopyOf = Callable[[Path], Project]
+
+
 @pytest.fixture
-def project(
-    prepared_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Project:
+def copy_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CopyOf:
+    """A copy of a made project for a test to work in, with no mirror in use."""
+
+    def copy(made: Path) -> Project:
+        root = tmp_path / "project"
+        shutil.copytree(made, root)
+        monkeypatch.chdir(root)
+        monkeypatch.delenv("POSETABLES_MIRROR", raising=False)
+        return Project(root, lambda: capsys.readouterr().err)
+
+    return copy
+
+
+@pytest.fixture
+def project(prepared_project: Path, copy_of: CopyOf) -> Project:
     """Params, a mirror that no variable names yet, and people fetched and prepared at mini scale."""
-    root = tmp_path / "project"
-    shutil.copytree(prepared_project, root)
-    monkeypatch.chdir(root)
-    monkeypatch.delenv("POSETABLES_MIRROR", raising=False)
-    return Project(root, lambda: capsys.readouterr().err)
+    return copy_of(prepared_project)
 
 
 ROWS = {"VGG16-HCRN": "hcrn/lsp-pc/vgg16-hcrn", "VGG16-Holistic": "hcrn/lsp-pc/vgg16-holistic"}
@@ -108,15 +119,9 @@ def table_project(prepared_project: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def with_table(
-    table_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Project:
-    """A copy of it, for a test to tamper with."""
-    root = tmp_path / "project"
-    shutil.copytree(table_project, root)
-    monkeypatch.chdir(root)
-    monkeypatch.delenv("POSETABLES_MIRROR", raising=False)
-    return Project(root, lambda: capsys.readouterr().err)
+def with_table(table_project: Path, copy_of: CopyOf) -> Project:
+    """The same with a table of two rows, made at mini scale."""
+    return copy_of(table_project)
 
 
 @pytest.fixture

@@ -262,13 +262,13 @@ def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
     told = auditing.account(Lineage(hashes.remembered), artifact.manifest, options.row, options.column)
     ours = [cell for cell in told.cells if cell.kind in ("measured", "rescored")]
     read = {auditing.manifest_of(path) for cell in ours for path in cell.artifact.split()}
-    sources = [each for each in artifact.inputs.values() if each.manifest in read]
+    sources = {name: each for name, each in artifact.inputs.items() if each.manifest in read}
     if not sources:
         raise InputError(f"{options.item}: {options.row or 'no row'}: no number of ours, nothing to make anew")
     root = stage.SCRATCH / artifacts.scale / options.item
     engine = ["--profile", options.profile] if options.profile else []
-    compared = stage.regenerate(sources, options.first, root, engine)
-    return print_regenerated(ours, stage.numbers(ours, table, root), compared)
+    compared = stage.regenerate(list(sources.values()), options.first, root, engine)
+    return print_regenerated(ours, stage.numbers(ours, table, sources, root), compared)
 
 
 def crate(artifacts: Artifacts, options: argparse.Namespace) -> None:

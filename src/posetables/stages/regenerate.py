@@ -5,7 +5,6 @@ What was recorded stays as it is. The same engine, rules and code run; only the 
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from posetables.errors import InputError
 from posetables.progress import say
 from posetables.provenance import manifest
+from posetables.stages.tabulate import Reader
 
 if TYPE_CHECKING:
     from posetables.provenance.artifact import Artifact
@@ -102,18 +102,15 @@ def _compare(artifact: Artifact, root: Path) -> Comparison:
     return Comparison(artifact, tuple(names))
 
 
-def numbers(chosen: Sequence[Cell], table: Table, root: Path) -> Mapping[tuple[str, str], float]:
+def numbers(
+    chosen: Sequence[Cell], table: Table, sources: Mapping[str, Artifact], root: Path
+) -> Mapping[tuple[str, str], float]:
     """(row, column) -> the regenerated value of each cell."""
-    found: dict[tuple[str, str], float] = {}
-    for cell in chosen:
-        factors = table.terms(cell.row).values()
-        values = [_value(root / artifact, table.columns[cell.column].key) for artifact in cell.artifact.split()]
-        found[cell.row, cell.column] = sum(factor * value for factor, value in zip(factors, values, strict=True))
-    return found
-
-
-def _value(path: Path, key: Sequence[str]) -> float:
-    entry = json.loads(path.read_text())
-    for part in key:
-        entry = entry[part]
-    return float(entry["value"])
+    reader = Reader({name: {key: root / path for key, path in each.outputs.items()} for name, each in sources.items()})
+    return {
+        (cell.row, cell.column): sum(
+            reader(table.columns[cell.column], experiment, factor).value
+            for experiment, factor in table.terms(cell.row).items()
+        )
+        for cell in chosen
+    }
