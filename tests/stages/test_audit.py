@@ -158,6 +158,19 @@ def test_a_table_is_found_though_its_manifest_was_edited_to_fit(audit: Audit, wi
     assert "not what its scores give" in faults(told)
 
 
+def test_a_table_that_other_code_made_is_not_rendered_again_and_this_is_told(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from posetables.provenance import identity
+
+    true = identity._tree_hash
+    moved = "posetables.papers.verdict"
+    monkeypatch.setattr(identity, "_tree_hash", lambda name: "another" if name == moved else true(name))
+    code, told = audit("hcrn_table1")
+    assert code == 0
+    assert [each["note"] for each in told["artifacts"] if each["note"]] == ["not rendered again: other code made it"]
+
+
 def test_a_score_is_found_though_its_manifest_was_edited_to_fit(audit: Audit, with_table: Project) -> None:
     with_table.replace(SCORES, '"value": ', '"value": 9')
     fit(SCORES, manifest_of(SCORES))

@@ -33,6 +33,8 @@ class Node:
     """What does not verify: one line each, the file first."""
     remade: bool = False
     """Made again since a consumer read it, with the same content."""
+    note: str = ""
+    """What could not be checked."""
 
     @cached_property
     def absent(self) -> list[str]:

@@ -50,9 +50,13 @@ def account(lineage: Lineage, path: Path, row: str | None = None, column: str | 
     ):
         if name is not None:
             pick(dict.fromkeys(names), name, what, item)
-    chosen = tuple(each for each in found if row in (None, each.row) and column in (None, each.column))
+    return _account(table, [each for each in found if row in (None, each.row) and column in (None, each.column)])
+
+
+def _account(table: Node, chosen: Sequence[Cell]) -> Account:
     read = {manifest_of(artifact) for each in chosen for artifact in each.artifact.split()}
-    return Account(item, chosen, table, tuple(node for node in table.inputs.values() if node.manifest in read))
+    sources = tuple(node for node in table.inputs.values() if node.manifest in read)
+    return Account(table.manifest.name.removesuffix(".manifest.json"), tuple(chosen), table, sources)
 
 
 def audit_all(manifests: Sequence[Path], hashing: Hashing) -> tuple[Lineage, list[Account]]:
@@ -61,7 +65,7 @@ def audit_all(manifests: Sequence[Path], hashing: Hashing) -> tuple[Lineage, lis
     for path in manifests:
         lineage.node(path)
     tables = [node for node in lineage.nodes.values() if node.stage == "tabulate"]
-    return lineage, [account(lineage, node.manifest) for node in tables if cells_of(node) is not None]
+    return lineage, [_account(node, found) for node in tables if (found := cells_of(node)) is not None]
 
 
 def touched(node: Node, accounts: Sequence[Account]) -> list[str]:
@@ -104,10 +108,12 @@ def rerender(table: Node, found: Sequence[Cell]) -> list[str]:
         for name, node in table.inputs.items()
         if node.record is not None and not node.faults
     }
-    there = len(inputs) == len(table.inputs) and all(
-        path.exists() for paths in inputs.values() for path in paths.values()
-    )
-    if record is None or not there or record.code.sha256 != identity.code_identity(["posetables.stages.tabulate"]):
+    there = all(path.exists() for paths in inputs.values() for path in paths.values())
+    if record is None or not there or len(inputs) < len(table.inputs):
+        table.note = "not rendered again: scores are not here, or do not verify"
+        return []
+    if record.code.sha256 != identity.code_identity(["posetables.stages.tabulate"]):
+        table.note = "not rendered again: other code made it"
         return []
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: Path(folder) / Path(content.path).name for name, content in record.outputs.items()}

@@ -52,6 +52,9 @@ def print_judgement(nodes: Iterable[Node], accounts: Sequence[Account]) -> int:
             out.print(f"[red]broken[/] {escape(fault)}")
         for line in touched(node, accounts):
             out.print(f"  touches {escape(line)}")
+    for node in everything:
+        if node.note:
+            out.print(f"[yellow]{escape(f'{node.manifest}: {node.note}')}[/]")
     absent = [node for node in everything if node.state == "recorded"]
     if absent:
         out.print(f"[yellow]recorded, not on this disk:[/] {len(absent)} (first: {absent[0].absent[0]})")
@@ -75,7 +78,8 @@ def _grow(tree: Tree, node: Node, seen: set[Node]) -> None:
 def _label(node: Node) -> str:
     record = node.record
     again = ", made again since, to the same bytes" if node.remade and not node.faults else ""
-    state = f"[{COLOURS[node.state]}]{node.state}[/]{again}"
+    unchecked = f" [yellow]{escape(node.note)}[/]" if node.note else ""
+    state = f"[{COLOURS[node.state]}]{node.state}[/]{again}{unchecked}"
     if record is None:
         return f"{escape(str(node.manifest))} {state}"
     files = ", ".join(f"{Path(each.path).name} {each.sha256[:SHORT]}" for each in record.outputs.values())
@@ -120,6 +124,7 @@ def as_json(nodes: Iterable[Node], accounts: Sequence[Account]) -> str:
                 "manifest": str(node.manifest),
                 "state": node.state,
                 "absent": node.absent,
+                "note": node.note,
                 "inputs": [str(each.manifest) for each in node.inputs.values()],
                 "record": None if node.record is None else node.record.model_dump(mode="json"),
             }
