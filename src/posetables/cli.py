@@ -348,7 +348,10 @@ def audit(artifacts: Artifacts, options: argparse.Namespace) -> int:
         lineage, accounts = stage.audit_all(found, hashing)
         nodes = list(lineage.nodes.values())
     elif options.item is None:
-        raise InputError("audit: name a table, or give --all")
+        raise InputError("audit: name a table or a figure, or give --all")
+    elif options.item in artifacts.recipes.figures:
+        accounts = [stage.account_of_figure(Lineage(hashing), artifacts.figure(options.item).manifest)]
+        nodes = list(accounts[0].nodes)
     else:
         path = artifacts.table(options.item).manifest
         accounts = [stage.account(Lineage(hashing), path, options.row, options.column)]

@@ -282,9 +282,10 @@ def test_a_lying_memory_of_hashes_is_not_asked_by_a_deep_audit(audit: Audit, mon
     assert audit("--all", "--deep")[0] == 1
 
 
-def test_a_file_that_changed_a_moment_ago_is_not_remembered(audit: Audit, with_table: Project) -> None:
+def test_a_file_that_changed_a_moment_ago_is_not_remembered(with_table: Project, monkeypatch: Any) -> None:
     from posetables.provenance import hashes
 
+    monkeypatch.setattr(hashes, "SETTLED_SECONDS", 1e9)
     Path(SCORES).write_text("{}")
     hashes.remembered(Path(SCORES))
     assert SCORES not in hashes.Remembered(Path(SCORES)).known
@@ -316,7 +317,7 @@ def test_the_tree_of_a_number_ends_with_the_count_of_what_verified(
         (("hcrn_table1", "--row", "VGG16-HCNR"), "no row 'VGG16-HCNR'; did you mean 'VGG16-HCRN'?"),
         (("hcrn_table1", "--column", "Wirst"), "no column 'Wirst'; did you mean 'Wrist'?"),
         (("hcrn_tabel1",), "no table 'hcrn_tabel1'"),
-        ((), "name a table, or give --all"),
+        ((), "name a table or a figure, or give --all"),
     ],
 )
 def test_a_wrong_name_is_refused_with_the_right_one(with_table: Project, arguments: tuple[str, ...], told: str) -> None:

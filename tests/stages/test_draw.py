@@ -71,5 +71,12 @@ def test_a_figure_is_audited_and_has_a_status(drawn: Project, capsys: pytest.Cap
     assert "altered" in capsys.readouterr().out
 
 
+def test_the_audit_of_a_figure_follows_it_to_the_data(drawn: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "hcrn_fig0", "--scale", "mini"]) == 0
+    told = capsys.readouterr().out
+    assert all(stage in told for stage in ("draw", "predict", "train", "prepare", "fetch"))
+    assert told.splitlines()[-1] == "verified 7 of 7"
+
+
 def test_an_unknown_figure_is_refused_with_the_nearest(drawn: Project) -> None:
     assert "no figure 'hcrn_fg0'; did you mean 'hcrn_fig0'?" in drawn.refusal("draw", "hcrn_fg0", "--scale", "mini")

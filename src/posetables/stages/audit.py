@@ -33,6 +33,14 @@ class Account:
         return (*dict.fromkeys(below), self.table)
 
 
+def account_of_figure(lineage: Lineage, path: Path) -> Account:
+    """The figure whose manifest lies at `path`: no cells, and all that it was drawn from."""
+    figure = lineage.node(path)
+    if figure.record is None:
+        raise InputError(f"{path}: never drawn, or damaged; run: snakemake {path}")
+    return Account(path.name.removesuffix(".manifest.json"), (), figure, tuple(figure.inputs.values()))
+
+
 def account(lineage: Lineage, path: Path, row: str | None = None, column: str | None = None) -> Account:
     """All cells of the table whose manifest lies at `path`, or those of one row, of one column, or of both.
 
