@@ -254,6 +254,7 @@ def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
     """Make the path of a row or a cell anew in a folder of its own; 1 unless every byte is as recorded."""
     from posetables.provenance import hashes
     from posetables.provenance.lineage import Lineage
+    from posetables.provenance.manifest import beside
     from posetables.stages import audit as auditing
     from posetables.stages import regenerate as stage
     from posetables.views.regenerated import print_regenerated
@@ -261,7 +262,7 @@ def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
     table, artifact = artifacts.recipes.table(options.item), artifacts.table(options.item)
     told = auditing.account(Lineage(hashes.remembered), artifact.manifest, options.row, options.column)
     ours = [cell for cell in told.cells if cell.kind in ("measured", "rescored")]
-    read = {auditing.manifest_of(path) for cell in ours for path in cell.artifact.split()}
+    read = {beside(Path(path)) for cell in ours for path in cell.artifact.split()}
     sources = {name: each for name, each in artifact.inputs.items() if each.manifest in read}
     if not sources:
         raise InputError(f"{options.item}: {options.row or 'no row'}: no number of ours, nothing to make anew")

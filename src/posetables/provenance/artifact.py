@@ -40,6 +40,10 @@ class Artifact:
         inputs = {name: artifact.identity for name, artifact in self.inputs.items()}
         return identity.identity(self.stage, self.recipe, self.modules, inputs)
 
+    def all(self) -> list[Artifact]:
+        """Itself and all that it is made from, what is made first, first; each once."""
+        return list(dict.fromkeys([*(each for made in self.inputs.values() for each in made.all()), self]))
+
     @property
     def tracked(self) -> list[str]:
         """The files that an engine declares. A fetched folder stands behind its manifest: an engine would delete it."""

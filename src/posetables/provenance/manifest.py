@@ -106,6 +106,11 @@ class Manifest(Record):
     circumstances: Circumstances
 
 
+def beside(output: Path) -> Path:
+    """Where the manifest of an artifact lies that shares its folder with others: `<stem>.manifest.json`."""
+    return output.with_name(f"{output.stem}.manifest.json")
+
+
 def write(path: Path, manifest: Manifest) -> None:
     """Write a manifest aside and rename it into place."""
     aside = path.with_name(path.name + ".aside")

@@ -10,7 +10,7 @@ from typing import Any
 from posetables.errors import InputError
 from posetables.papers.claims import Known, Part, Place, parts
 from posetables.params import Recipes
-from posetables.provenance import identity
+from posetables.provenance import identity, manifest
 from posetables.provenance.artifact import Artifact
 from posetables.recipe import PUBLISHED, SCALES, Params, ScaleName, is_released
 from posetables.stages import tabulate
@@ -32,22 +32,13 @@ class Artifacts:
 
     def everything(self) -> list[Artifact]:
         """Every artifact that the tables and claims of all papers are made from, what is made first, first."""
-        found: dict[Artifact, None] = {}
-
-        def below(artifact: Artifact) -> None:
-            if artifact not in found:
-                for each in artifact.inputs.values():
-                    below(each)
-                found[artifact] = None
-
-        for item in self.recipes.tables:
-            below(self.table(item))
-        for item in self.recipes.figures:
-            below(self.figure(item))
-        for paper in self.recipes.papers:
-            if self.recipes.claims(paper):
-                below(self.claims(paper))
-        return list(found)
+        claimed = [paper for paper in self.recipes.papers if self.recipes.claims(paper)]
+        ends = [
+            *map(self.table, self.recipes.tables),
+            *map(self.figure, self.recipes.figures),
+            *map(self.claims, claimed),
+        ]
+        return list(dict.fromkeys(each for end in ends for each in end.all()))
 
     def of_setup(self, setup: str) -> list[Artifact]:
         """Weights, predictions, scores and costs of a setup's experiments, as far as tables need them.
@@ -137,7 +128,7 @@ class Artifacts:
             recipe=_plain(experiment, *read) | {"protocol": _plain(experiment.protocol(protocol))},
             modules=("posetables.stages.predict", f"posetables.models.{experiment.network.paper}"),
             outputs={"predictions": predictions},
-            manifest=_manifest_of(predictions),
+            manifest=manifest.beside(predictions),
             inputs={
                 "people": self.prepare(experiment.test.dataset),
                 "weights": self.train(name, experiment.final_stage, seed),
@@ -154,7 +145,7 @@ class Artifacts:
             recipe=_plain(release, "skeleton", "test", "file", "layout"),
             modules=("posetables.stages.adopt",),
             outputs={"predictions": predictions},
-            manifest=_manifest_of(predictions),
+            manifest=manifest.beside(predictions),
             inputs={"people": self.prepare(release.test.dataset), "release": self.fetch(release.dataset)},
         )
 
@@ -187,7 +178,7 @@ class Artifacts:
             recipe=_plain(experiment, "skeleton", "input", "network", "compute"),
             modules=("posetables.stages.measure", f"posetables.models.{experiment.network.paper}"),
             outputs={"cost": cost},
-            manifest=_manifest_of(cost),
+            manifest=manifest.beside(cost),
         )
 
     @cache  # noqa: B019
@@ -300,7 +291,3 @@ def _read_of(cell: Known) -> dict[str, Any]:
         "sources": [_plain(source) for source in cell.sources],
         "proxy": cell.proxy,
     }
-
-
-def _manifest_of(output: Path) -> Path:
-    return output.with_name(f"{output.stem}.manifest.json")

@@ -10,7 +10,7 @@ from pathlib import Path
 from posetables.errors import InputError
 from posetables.provenance import hashes, identity
 from posetables.provenance.lineage import Lineage, Node
-from posetables.provenance.manifest import Hashing
+from posetables.provenance.manifest import Hashing, beside
 from posetables.recipe import pick
 from posetables.stages import cells, tabulate
 from posetables.stages.cells import Cell
@@ -62,7 +62,7 @@ def account(lineage: Lineage, path: Path, row: str | None = None, column: str | 
 
 
 def _account(table: Node, chosen: Sequence[Cell]) -> Account:
-    read = {manifest_of(artifact) for each in chosen for artifact in each.artifact.split()}
+    read = {beside(Path(artifact)) for each in chosen for artifact in each.artifact.split()}
     sources = tuple(node for node in table.inputs.values() if node.manifest in read)
     return Account(table.manifest.name.removesuffix(".manifest.json"), tuple(chosen), table, sources)
 
@@ -82,14 +82,9 @@ def touched(node: Node, accounts: Sequence[Account]) -> list[str]:
     for each in accounts:
         resting = {str(source.manifest) for source in each.sources if node in source.all()}
         for cell in each.cells:
-            if node is each.table or any(str(manifest_of(artifact)) in resting for artifact in cell.artifact.split()):
+            if node is each.table or any(str(beside(Path(artifact))) in resting for artifact in cell.artifact.split()):
                 rows.setdefault((cell.scale, each.item, cell.row), []).append(cell.column)
     return [f"{item} ({scale}): {row}: {', '.join(columns)}" for (scale, item, row), columns in rows.items()]
-
-
-def manifest_of(artifact: str) -> Path:
-    path = Path(artifact)
-    return path.with_name(f"{path.stem}.manifest.json")
 
 
 def cells_of(table: Node) -> tuple[Cell, ...] | None:

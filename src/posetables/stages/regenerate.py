@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -55,7 +55,7 @@ def regenerate(sources: Sequence[Artifact], first: First, root: Path, engine: Se
     Raises:
         InputError: something that is not to be made anew is not here or not whole, or a stage failed.
     """
-    path = [each for each in _in_order(sources) if each.stage != "tabulate"]
+    path = list(dict.fromkeys(each for source in sources for each in source.all()))
     again = {*START[first], "measure"}
     kept = [each for each in path if each.stage not in again and each.is_made]
     for each in path:
@@ -68,15 +68,6 @@ def regenerate(sources: Sequence[Artifact], first: First, root: Path, engine: Se
     if subprocess.run(command, cwd=root, check=False).returncode:
         raise InputError(f"{root}/logs: a stage failed; its log is there")
     return [_compare(each, root) for each in path if each not in kept]
-
-
-def _in_order(sources: Sequence[Artifact]) -> list[Artifact]:
-    def below(artifact: Artifact) -> Iterator[Artifact]:
-        for each in artifact.inputs.values():
-            yield from below(each)
-        yield artifact
-
-    return list(dict.fromkeys(each for source in sources for each in below(source)))
 
 
 def _furnish(root: Path, kept: Sequence[Artifact]) -> None:

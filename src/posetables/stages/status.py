@@ -33,7 +33,7 @@ def status(scales: Mapping[ScaleName, Artifacts], target: str | None) -> list[St
         named = [each for _, each in everything if _is(each, target)]
         if not named:
             raise InputError(f"{target}: no item, experiment or artifact; see: posetables status")
-        wanted = {below for each in named for below in _closure(each)}
+        wanted = {below for each in named for below in each.all()}
         everything = [(scale, each) for scale, each in everything if each in wanted]
     return [Standing(scale, each, each.freshness()) for scale, each in everything]
 
@@ -43,7 +43,3 @@ def _is(artifact: Artifact, target: str) -> bool:
     is_item = artifact.stage == "tabulate" and artifact.recipe["name"] == target
     is_experiment = target.count("/") == 2 and any(f"/{target}/" in path for path in paths)
     return is_item or is_experiment or target.rstrip("/") in paths
-
-
-def _closure(artifact: Artifact) -> set[Artifact]:
-    return {artifact}.union(*(_closure(each) for each in artifact.inputs.values()))
