@@ -23,18 +23,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from posetables.data.lsp import read_lsp, read_lspet
+from posetables.stages.prepare import prepare
 from torch import Tensor
 
 from posetables.data import synthetic
 from posetables.data.codecs import codec_of
 from posetables.data.loading import training_batches
-from posetables.data.lsp import read_lsp, read_lspet
 from posetables.data.people import Crops, People, read_crops
-from posetables.data.skeletons import LSP
+from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.data.sources import MIRROR_VARIABLE
 from posetables.params import Recipes
 from posetables.recipe import Experiment
-from posetables.stages.prepare import prepare
 from posetables.stages.train import Batches
 
 PEOPLE, BATCH, ROUNDS, STRIDE, AIM = 256, 32, 5, 4, 4.0

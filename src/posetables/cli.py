@@ -57,8 +57,9 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument(name.strip("[]"), **{"nargs": "?"} if "[" in name else ARGUMENTS.get(name, {}))
         added.set_defaults(run=run)
 
-    verb(fetch, "dataset")
-    verb(prepare, "dataset")
+    verb(fetch, "dataset", "--images")
+    verb(annotate, "dataset")
+    verb(crop, "dataset")
     verb(train, "experiment", "--seed", "--stage", "--workers")
     verb(predict, "experiment", "--seed", "--protocol")
     verb(adopt, "experiment")
@@ -77,6 +78,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def folder_of(outputs: Mapping[str, Path]) -> Path:
+    """The folder in which the native names of fetched files begin."""
+    return next(iter(outputs.values())).parent
+
+
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise InputError(f"--seed {text}: not a whole number; give 0 or more")
@@ -85,6 +91,7 @@ def _seed(text: str) -> int:
 
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "action": {"choices": ["check"]},
+    "--images": {"action": "store_true", "help": "the images that the labels name, not the labels"},
     "--seed": {"type": _seed, "default": 0},
     "--protocol": {"help": "how it is tested (default: the first of its setup)"},
     "--row": {"help": "this row only"},
@@ -113,28 +120,40 @@ def fetch(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Bring a data set here, verified; at mini scale, make it."""
     from posetables.stages import fetch as stage
 
-    artifact = artifacts.fetch(options.dataset)
+    artifact = (artifacts.fetch_images if options.images else artifacts.fetch)(options.dataset)
     recipes, scale = artifacts.recipes, artifacts.scale
     source = recipes.source(options.dataset)
-    splits = recipes.splits(options.dataset, scale)
-    if "reader" in artifact.recipe and source.reader is not None:
-        reader = source.reader
-        _make(artifact, lambda _, outputs: stage.synthesise(reader, splits, outputs))
-    else:
+
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        if artifact.modules and source.reader:
+            return stage.synthesise(source.reader, recipes.splits(options.dataset, scale), outputs)
         others = [Artifacts(recipes, other).raw / options.dataset for other in SCALES if other != "mini"]
-        downloads = artifacts.raw / f".{options.dataset}.downloads"
-        pins = recipes.pins(options.dataset)
-        _make(artifact, lambda _, outputs: stage.fetch(source, pins, splits, outputs, others, downloads))
+        names = stage.images_of(inputs["people"]["frames"]) if options.images else source.native
+        downloads = artifact.manifest.with_name(f".{artifact.manifest.name}.downloads")
+        return stage.fetch(source, recipes.pins(options.dataset), names, outputs, others, downloads)
+
+    _make(artifact, run)
 
 
-def prepare(artifacts: Artifacts, options: argparse.Namespace) -> None:
-    """Make a data set's annotation table and crop store."""
-    from posetables.stages import prepare as stage
+def annotate(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Make the tables of a data set's people and images from its labels."""
+    from posetables.stages import annotate as stage
 
-    recipe = artifacts.recipes.preparation(options.dataset, artifacts.scale)
+    recipe = artifacts.recipes.annotation(options.dataset, artifacts.scale)
     _make(
-        artifacts.prepare(options.dataset),
-        lambda inputs, outputs: stage.prepare(recipe, inputs["raw"]["files"], outputs),
+        artifacts.annotate(options.dataset),
+        lambda inputs, outputs: stage.annotate(recipe, folder_of(inputs["labels"]), outputs),
+    )
+
+
+def crop(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Cut a data set's people out of their images."""
+    from posetables.stages import crop as stage
+
+    recipe = artifacts.recipes.cropping(options.dataset, artifacts.scale)
+    _make(
+        artifacts.crop(options.dataset),
+        lambda inputs, outputs: stage.crop(recipe, inputs["people"]["people"], folder_of(inputs["images"]), outputs),
     )
 
 

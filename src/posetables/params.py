@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, RootModel
 
 from posetables import yaml_files
-from posetables.data.skeletons import SKELETONS
+from posetables.data import skeletons
 from posetables.data.sources import DataSource, read_pins
 from posetables.errors import InputError
 from posetables.papers.claims import Place
@@ -20,11 +20,13 @@ from posetables.papers.published import read as read_published
 from posetables.recipe import (
     PUBLISHED,
     RELEASED,
+    Annotation,
     Augment,
     Claim,
     Codec,
     Comparison,
     Compute,
+    Cropping,
     Experiment,
     Figure,
     Findings,
@@ -32,7 +34,6 @@ from posetables.recipe import (
     Network,
     Optimizer,
     Params,
-    Preparation,
     Protocol,
     Release,
     ScaleName,
@@ -393,19 +394,14 @@ class Recipes:
         """Split -> first and last image number that this scale uses."""
         return self.scale(scale).people.get(dataset) or self.source(dataset).splits
 
-    def preparation(self, dataset: str, scale: ScaleName) -> Preparation:
+    def annotation(self, dataset: str, scale: ScaleName) -> Annotation:
         source = self.source(dataset)
         if source.reader is None or source.skeleton is None:
             raise InputError(f"{self.params}/datasets/{dataset}.yaml: reader, skeleton: not people but weights")
-        return Preparation(
-            dataset=dataset,
-            skeleton=source.skeleton,
-            reader=source.reader,
-            labels=source.labels,
-            splits=self.splits(dataset, scale),
-            resolution=self.scale(scale).resolution,
-            margin=MARGIN,
-        )
+        return Annotation(dataset=dataset, reader=source.reader, splits=self.splits(dataset, scale))
+
+    def cropping(self, dataset: str, scale: ScaleName) -> Cropping:
+        return Cropping(dataset=dataset, resolution=self.scale(scale).resolution, margin=MARGIN)
 
     @functools.cache  # noqa: B019
     def experiment(self, name: str, scale: ScaleName) -> Experiment:
@@ -419,7 +415,7 @@ class Recipes:
         entry = content.experiments[short]
         setup = pick(content.setups, short.partition("/")[0], "setup", file)
         changes = self.scale(scale)
-        pick(SKELETONS, setup.skeleton, "skeleton", file)
+        skeletons.named(setup.skeleton)
         size = changes.input.get(setup.input, setup.input)
         zoom = size / setup.input  # lengths given in input pixels shrink with the input
         codecs = entry.codecs or setup.codecs
@@ -429,6 +425,7 @@ class Recipes:
             labels=setup.labels,
             train=tuple(self._split(text, setup.labels, file) for text in setup.train),
             test=self._split(setup.test, setup.labels, file),
+            metrics=self.source(setup.test.partition("/")[0]).metrics,
             input=size,
             pixels=entry.pixels,
             codecs={
@@ -522,6 +519,7 @@ class Recipes:
                 skeleton=setup.skeleton,
                 labels=setup.labels,
                 test=self._split(setup.test, setup.labels, path),
+                metrics=self.source(setup.test.partition("/")[0]).metrics,
                 dataset=setup.dataset,
                 file=released.file,
                 layout=released.layout,

@@ -75,12 +75,16 @@ class Stage(Params):
     supervise: tuple[str, ...] = ("*",)
 
 
+TRUTH = "truth"
+
+
 class Protocol(Params):
     """How a trained network is tested."""
 
     scales: tuple[float, ...]
     flip: bool
     blur: float = Field(ge=0, description="sigma of the Gaussian over the fused maps before the maximum, input pixels")
+    boxes: str = Field(TRUTH, description="who says where the people are: their labels, or a detector")
 
 
 class Split(Params):
@@ -108,6 +112,7 @@ class Tested(Params):
     skeleton: str
     labels: str
     test: Split
+    metrics: tuple[str, ...]
 
 
 class Release(Tested):
@@ -142,14 +147,18 @@ class Experiment(Tested):
         return pick(self.protocols, name, "protocol", self.name)
 
 
-class Preparation(Params):
-    """What the annotation table and the crop store of one data set depend on."""
+class Annotation(Params):
+    """What the table of the people of one data set depends on."""
 
     dataset: str
-    skeleton: str
     reader: str
-    labels: tuple[str, ...]
     splits: Mapping[str, tuple[int, int]]
+
+
+class Cropping(Params):
+    """What their store of crops depends on."""
+
+    dataset: str
     resolution: int
     margin: float
 

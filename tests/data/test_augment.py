@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from posetables.data.augment import PIXELS, Sampler, draw, move_joints
-from posetables.data.skeletons import LSP
+from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.recipe import Augment
 
 CPU = torch.device("cpu")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from posetables.data.lsp import LSPET_SIDE, observer_centric, read_lsp, read_lspet
 from scipy.io import loadmat, savemat
 
-from posetables.data.lsp import LSPET_SIDE, observer_centric, read_lsp, read_lspet
-from posetables.data.skeletons import LSP
+from posetables.data.skeletons.lsp import SKELETON as LSP
 
 MIRROR = Path(os.environ.get("POSETABLES_MIRROR", ""))
 needs_mirror = pytest.mark.skipif(

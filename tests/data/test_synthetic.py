@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from posetables.data.skeletons import LSP
+from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.data.synthetic import write_lsp, write_lspet
 from posetables.data.synthetic_figure import Figure, sample_figure
 from posetables.data.synthetic_painting import OVERSAMPLING, Canvas, Capsule, paint

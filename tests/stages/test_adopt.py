@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
-
 from posetables.data.lsp import read_lsp
+
 from posetables.data.releases import READERS
-from posetables.data.skeletons import LSP
+from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.errors import InputError
 from posetables.metrics import pck
 from posetables.params import Recipes

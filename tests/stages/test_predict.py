@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from posetables.data.augment import Sampler
 from posetables.data.codecs import peaks
 from posetables.data.loading import Batch
-from posetables.data.skeletons import LSP
+from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.params import Recipes
 from posetables.recipe import Experiment, Protocol
 from posetables.stages import predict

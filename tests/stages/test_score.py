@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posetables.data.skeletons import LSP
+from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.stages import score as stage

@@ -112,8 +112,16 @@ def fetched(wildcards):
     return artifacts(wildcards).fetch(wildcards.dataset)
 
 
-def prepared(wildcards):
-    return artifacts(wildcards).prepare(wildcards.dataset)
+def images_fetched(wildcards):
+    return artifacts(wildcards).fetch_images(wildcards.dataset)
+
+
+def annotated(wildcards):
+    return artifacts(wildcards).annotate(wildcards.dataset)
+
+
+def cropped(wildcards):
+    return artifacts(wildcards).crop(wildcards.dataset)
 
 
 def trained(wildcards):

@@ -1,9 +1,9 @@
-"""People of a data set as arrays: what its reader returns, and what its annotation table and crop store give back."""
+"""People of a data set as arrays: what its reader returns, and what its tables and its store of crops give back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,10 @@ class Labels:
 
 @dataclass(frozen=True)
 class People:
-    """What a reader of a native format returns."""
+    """What a reader of a native format returns. It reads label files only, never an image."""
 
+    names: Sequence[str]
+    """Unique among the people of the data set."""
     images: Sequence[str]
     """Image of each person, relative to the data set's folder."""
     split: Sequence[str]
@@ -34,11 +36,15 @@ class People:
     """(N, 2) centre of the person's square box in pixels; None: the box is the whole image."""
     side: np.ndarray | None = None
     """(N,) side of the box in pixels."""
+    measures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Name -> (N,) or (N, K): what metrics need besides joints, such as the size of a head."""
+    frames: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Split -> its images, those with nobody in them included; empty: the images of the people."""
 
 
 @dataclass(frozen=True)
 class Crops:
-    """People of one split, ready to be sampled: the columns of the annotation table that networks need.
+    """People of one split, ready to be sampled.
 
     The box of a person is [-.5, .5] x [-.5, .5] in box coordinates: independent of image, store and input size.
     """
@@ -63,29 +69,38 @@ class Crops:
         return len(self.row)
 
 
-def read_crops(folder: Path, split: str, labels: str, joints: Sequence[int | None]) -> Crops:
-    """People of `split` in a prepared folder; `joints[j]` is the data set's number of joint j, None if it has none."""
+def read_crops(folder: Path, split: str, labels: str | None, joints: Sequence[int | None]) -> Crops:
+    """People of `split` in a folder of crops.
+
+    labels: the set whose joints are wanted; None: nobody has any, and all are given as unlabelled.
+    joints: `joints[j]` is the data set's number of joint j, None if it has none.
+    """
     described = ("person", "row", "density", "center_x", "center_y", "side")
-    table = read_people(folder, split, *described, f"joints_{labels}", f"visible_{labels}")
-    taken = [0 if joint is None else joint for joint in joints]
-    known = np.array([joint is not None for joint in joints])
+    labelled = () if labels is None else (f"joints_{labels}", f"visible_{labels}")
+    table = read_people(folder / "crops.parquet", split, *described, *labelled)
     center = np.stack([table["center_x"], table["center_y"]], 1)
-    xy = table[f"joints_{labels}"].reshape(len(center), -1, 2)
+    xy, visible = np.zeros((len(center), len(joints), 2)), np.zeros((len(center), len(joints)), bool)
+    if labels is not None:
+        taken = [0 if joint is None else joint for joint in joints]
+        known = np.array([joint is not None for joint in joints])
+        positions = table[f"joints_{labels}"].reshape(len(center), -1, 2)[:, taken]
+        xy = (positions - center[:, None]) / table["side"][:, None, None]
+        visible = (table[f"visible_{labels}"][:, taken] > 0) & known
     return Crops(
         store=np.load(folder / "crops.npy", mmap_mode="r"),
         row=table["row"],
         density=table["density"].astype(np.float32),
-        joints=((xy[:, taken] - center[:, None]) / table["side"][:, None, None]).astype(np.float32),
-        labelled=(table[f"visible_{labels}"][:, taken] > 0) & known,
+        joints=xy.astype(np.float32),
+        labelled=visible,
         person=table["person"].tolist(),
         center=center,
         side=table["side"],
     )
 
 
-def read_people(folder: Path, split: str, *names: str) -> dict[str, np.ndarray]:
-    """Columns of the annotation table in a prepared folder, for the people of one split."""
-    table = read_columns(folder / "annotations.parquet", "split", *names)
+def read_people(path: Path, split: str, *names: str) -> dict[str, np.ndarray]:
+    """Columns of a table of people, for those of one split."""
+    table = read_columns(path, "split", *names)
     mine = table["split"] == split
     return {name: table[name][mine] for name in names}
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Annotated, Literal
+from typing import IO, TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MIRROR_VARIABLE = "POSETABLES_MIRROR"
 CHUNK = 1 << 20
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 _Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
@@ -69,14 +68,19 @@ class DataSource(BaseModel):
     terms: str
     """What the user is told before anything is fetched."""
     skeleton: str | None = None
-    reader: Literal["lsp", "lspet"] | None = None
+    reader: str | None = None
+    """Of its people: `posetables.data.readers.<reader>`."""
     labels: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    """What its people are scored by."""
     splits: dict[str, _Interval] = {}
-    """Split -> first and last image number, both 1-based and inclusive."""
+    """Split -> first and last number, both 1-based and inclusive; what is counted is the reader's."""
     mirror: str
     """Name of the folder under the user's mirror."""
     native: tuple[str, ...] = Field(min_length=1)
-    """Every file of the data set; `im{0001..2000}.jpg` counts as it does in a shell."""
+    """Every file of the data set but its images."""
+    images: tuple[str, ...] = ()
+    """Where its images lie, `*` for a name: which there are, its labels tell."""
     pins: str | None = None
     """Name of the pin file (`sha256sum` format). A native file without a pin is accepted as it comes."""
     sha256: dict[str, _Digest] = {}
@@ -87,20 +91,16 @@ class DataSource(BaseModel):
     by_hand: dict[str, str] = {}
     """Native name (one `*` allowed) -> what a person places there when no source gives it."""
 
-    def files(self) -> list[str]:
-        """Native names of all files, in order."""
-        return [name for pattern in self.native for name in _count_out(pattern)]
-
     @model_validator(mode="after")
     def _names_fit(self) -> DataSource:
-        files = self.files()
-        for name in (self.mirror, *self.native):
+        files = (*self.native, *self.images)
+        for name in (self.mirror, *files):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ValueError(f"{name} leads out of the folder of the data set")
         for origin in self.sources:
             if not origin.offers(files):
                 raise ValueError(f"sources: nothing that {origin.address} gives is listed in native")
-        for unknown in set(self.sha256) - set(files):
+        for unknown in set(self.sha256) - set(self.native):
             raise ValueError(f"sha256: {unknown} is not listed in native")
         for split, (first, last) in self.splits.items():
             if first > last:
@@ -144,14 +144,14 @@ def fetch(
     pins: Mapping[str, str],
     destination: Path,
     *,
+    names: Sequence[str] | None = None,
     mirror: Path | None,
     others: Sequence[Path] = (),
     downloads: Path | None = None,
-    wanted: Callable[[str], bool] | None = None,
     session: requests.Session | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[FetchedFile]:
-    """Fill `destination` with the native files for which `wanted` holds (all by default), each verified.
+    """Fill `destination` with the native files `names` (by default all but the images), each verified.
 
     `pins`: native name -> SHA-256. `mirror`: the user's folder of data sets. `others`: folders with the native layout
     that earlier fetches made (another scale's); like `destination` itself they only give files that have a pin.
@@ -166,7 +166,7 @@ def fetch(
     say(f"{source.title}: {source.licence}. {source.terms}")
     aside = destination.with_name(f".{destination.name}.aside")
     downloads = downloads or destination.with_name(f".{destination.name}.downloads")
-    names = [name for name in source.files() if wanted is None or wanted(name)]
+    names = source.native if names is None else names
     intake = _Intake(aside, {**source.sha256, **pins}, dict.fromkeys(names))
     try:
         shutil.rmtree(aside, ignore_errors=True)
@@ -353,16 +353,6 @@ def _tell_unpinned(source: DataSource, files: list[FetchedFile]) -> list[Fetched
 def _place_for(address: str, downloads: Path) -> Path:
     """One folder for each address, as two addresses may well end in the same name."""
     return downloads / hashlib.sha256(address.encode()).hexdigest()[:12] / (address.rsplit("/", 1)[-1] or "index")
-
-
-def _count_out(pattern: str) -> list[str]:
-    """`im{01..03}.jpg` -> im01.jpg, im02.jpg, im03.jpg."""
-    match = _RANGE.search(pattern)
-    if match is None:
-        return [pattern]
-    first, last = match.groups()
-    before, after = pattern[: match.start()], pattern[match.end() :]
-    return [f"{before}{number:0{len(first)}d}{after}" for number in range(int(first), int(last) + 1)]
 
 
 def _fill(pattern: str, template: str, text: str) -> str | None:

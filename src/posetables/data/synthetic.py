@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from posetables.data.lsp import observer_centric
-from posetables.data.skeletons import LSP
+from posetables.data.readers.lsp import observer_centric
+from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.data.synthetic_figure import Array, Figure, sample_figure
 from posetables.data.synthetic_painting import Picture
 from posetables.data.synthetic_scene import photograph

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posetables.data.skeletons import LSP
+from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.data.synthetic_clothes import GIRTHS, dress, sample_kit
 from posetables.data.synthetic_figure import Array, Figure, sample_figure
 from posetables.data.synthetic_painting import OVERSAMPLING, Canvas, Picture, paint, sample_colour, shade

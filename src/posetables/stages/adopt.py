@@ -21,9 +21,9 @@ def adopt(recipe: Release, inputs: Mapping[str, Mapping[str, Path]], outputs: Ma
 
     A file names nobody: it holds the people of the split in their order, or it is refused.
     """
-    path = inputs["release"]["files"] / recipe.file
+    path = next(iter(inputs["release"].values())).parent / recipe.file
     joints = READERS[recipe.layout](path)
-    person = read_people(inputs["people"]["annotations"].parent, recipe.test.split, "person")["person"]
+    person = read_people(inputs["people"]["people"], recipe.test.split, "person")["person"]
     if len(joints) != len(person):
         split = f"{recipe.test.dataset}/{recipe.test.split}"
         raise InputError(f"{path}: {len(joints)} people, {split} has {len(person)}; check test in releases.yaml")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,17 @@ from posetables.papers.claims import Known, Part, Place, parts
 from posetables.params import Recipes
 from posetables.provenance import identity, manifest
 from posetables.provenance.artifact import Artifact
-from posetables.recipe import PUBLISHED, SCALES, Params, ScaleName, is_released
+from posetables.recipe import PUBLISHED, SCALES, Experiment, Params, ScaleName, is_released
 from posetables.stages import tabulate
+
+
+def _skeleton(name: str) -> str:
+    """Loaded by name, so that imports do not tell."""
+    return f"posetables.data.skeletons.{name}"
+
+
+def _network(experiment: Experiment) -> tuple[str, ...]:
+    return f"posetables.models.{experiment.network.paper}", _skeleton(experiment.skeleton)
 
 
 def _plain(recipe: Params, *fields: str) -> dict[str, Any]:
@@ -58,47 +67,89 @@ class Artifacts:
         others.append(self.root / "crates")  # copies
         results = (path for kind in ("manifest.json", "*.manifest.json") for path in self.root.rglob(kind))
         return sorted(
-            {*self.raw.glob("*.manifest.json"), *self.prepared.glob("*/manifest.json")}
+            {*self.raw.glob("*.manifest.json"), *self.prepared.rglob("*.manifest.json")}
             | {path for path in results if not any(path.is_relative_to(other) for other in others)}
         )
 
     @cache  # noqa: B019 - lives as long as the command
     def fetch(self, dataset: str) -> Artifact:
+        """All but the images of a data set; synthetic people are drawn whole.
+
+        Real files are leaves: their pinned hashes are their identity, whatever code brought them here.
+        """
         source = self.recipes.source(dataset)
-        splits = self.recipes.splits(dataset, self.scale)
-        synthetic = self.recipes.scale(self.scale).synthetic and source.reader is not None
-        recipe: dict[str, Any] = {"dataset": dataset, "splits": {name: list(ends) for name, ends in splits.items()}}
-        if synthetic:
-            recipe |= {"reader": source.reader}
+        recipe: dict[str, Any] = {"dataset": dataset}
+        native: Sequence[str] = source.native
+        modules: tuple[str, ...] = ()
+        if synthetic := self._is_synthetic(dataset):
+            splits = self.recipes.splits(dataset, self.scale)
+            recipe |= {"reader": source.reader, "splits": {name: list(ends) for name, ends in splits.items()}}
+            native, modules = (*native, *source.images), (f"posetables.data.synthetic.{source.reader}",)
         else:
-            recipe |= {"pins": identity.digest(dict(self.recipes.pins(dataset)))}
+            recipe |= {"pins": self._pins(dataset, images=False)}
         return Artifact(
             stage="fetch",
             recipe=recipe,
-            # Real files are leaves: their pinned hashes are their identity, whatever code brought them here.
-            modules=("posetables.data.synthetic",) if synthetic else (),
-            outputs={"files": self.raw / dataset},
-            manifest=self.raw / f"{dataset}.manifest.json",
+            modules=modules,
+            outputs=self._native(dataset, native),
+            manifest=self.raw / f"{dataset}{'.labels' if source.images and not synthetic else ''}.manifest.json",
         )
 
     @cache  # noqa: B019
-    def prepare(self, dataset: str) -> Artifact:
-        preparation = self.recipes.preparation(dataset, self.scale)
+    def fetch_images(self, dataset: str) -> Artifact:
+        """Those images that the labels name."""
+        if self._is_synthetic(dataset):
+            return self.fetch(dataset)
+        return Artifact(
+            stage="fetch",
+            recipe={"dataset": dataset, "pins": self._pins(dataset, images=True)},
+            modules=(),
+            outputs=self._native(dataset, self.recipes.source(dataset).images),
+            manifest=self.raw / f"{dataset}.images.manifest.json",
+            inputs={"people": self.annotate(dataset)},
+        )
+
+    def _is_synthetic(self, dataset: str) -> bool:
+        return self.recipes.scale(self.scale).synthetic and self.recipes.source(dataset).reader is not None
+
+    def _pins(self, dataset: str, *, images: bool) -> str:
+        native, pins = self.recipes.source(dataset).native, self.recipes.pins(dataset)
+        return identity.digest({name: pin for name, pin in pins.items() if (name in native) != images})
+
+    def _native(self, dataset: str, names: Sequence[str]) -> Mapping[str, Path]:
+        """First part of each native name -> where it lies."""
+        return {name: self.raw / dataset / name for name in dict.fromkeys(Path(each).parts[0] for each in names)}
+
+    @cache  # noqa: B019
+    def annotate(self, dataset: str) -> Artifact:
+        annotation = self.recipes.annotation(dataset, self.scale)
         folder = self.prepared / dataset
         return Artifact(
-            stage="prepare",
-            recipe=_plain(preparation),
-            modules=("posetables.stages.prepare",),
-            outputs={"annotations": folder / "annotations.parquet", "crops": folder / "crops.npy"},
-            manifest=folder / "manifest.json",
-            inputs={"raw": self.fetch(dataset)},
+            stage="annotate",
+            recipe=_plain(annotation),
+            modules=("posetables.stages.annotate", f"posetables.data.readers.{annotation.reader}"),
+            outputs={"people": folder / "people.parquet", "frames": folder / "frames.parquet"},
+            manifest=folder / "people.manifest.json",
+            inputs={"labels": self.fetch(dataset)},
+        )
+
+    @cache  # noqa: B019
+    def crop(self, dataset: str) -> Artifact:
+        folder = self.prepared / dataset
+        return Artifact(
+            stage="crop",
+            recipe=_plain(self.recipes.cropping(dataset, self.scale)),
+            modules=("posetables.stages.crop",),
+            outputs={"crops": folder / "crops.parquet", "pixels": folder / "crops.npy"},
+            manifest=folder / "crops.manifest.json",
+            inputs={"people": self.annotate(dataset), "images": self.fetch_images(dataset)},
         )
 
     @cache  # noqa: B019
     def train(self, name: str, stage: str, seed: int) -> Artifact:
         experiment = self.recipes.experiment(name, self.scale)
         recipe = experiment.stage(stage)
-        inputs = {part.dataset: self.prepare(part.dataset) for part in experiment.train}
+        inputs = {part.dataset: self.crop(part.dataset) for part in experiment.train}
         for module, origin in recipe.init.items():
             inputs[f"init:{module}"] = self._weights(origin, seed)
         folder = self.root / "train" / name / f"seed{seed}" / stage
@@ -106,7 +157,7 @@ class Artifacts:
         return Artifact(
             stage="train",
             recipe=_plain(experiment, *read) | {"stage": _plain(recipe), "seed": seed},
-            modules=("posetables.stages.train", f"posetables.models.{experiment.network.paper}"),
+            modules=("posetables.stages.train", *_network(experiment)),
             outputs={"weights": folder / "weights.safetensors", "history": folder / "history.csv"},
             manifest=folder / "manifest.json",
             inputs=inputs,
@@ -121,16 +172,16 @@ class Artifacts:
     @cache  # noqa: B019
     def predict(self, name: str, protocol: str, seed: int) -> Artifact:
         experiment = self.recipes.experiment(name, self.scale)
-        read = ("skeleton", "labels", "test", "input", "pixels", "codecs", "network", "compute")
+        read = ("skeleton", "test", "input", "pixels", "codecs", "network", "compute")
         predictions = self.root / "predictions" / name / f"seed{seed}" / f"{protocol}.parquet"
         return Artifact(
             stage="predict",
             recipe=_plain(experiment, *read) | {"protocol": _plain(experiment.protocol(protocol))},
-            modules=("posetables.stages.predict", f"posetables.models.{experiment.network.paper}"),
+            modules=("posetables.stages.predict", *_network(experiment)),
             outputs={"predictions": predictions},
             manifest=manifest.beside(predictions),
             inputs={
-                "people": self.prepare(experiment.test.dataset),
+                "crops": self.crop(experiment.test.dataset),
                 "weights": self.train(name, experiment.final_stage, seed),
             },
         )
@@ -146,7 +197,7 @@ class Artifacts:
             modules=("posetables.stages.adopt",),
             outputs={"predictions": predictions},
             manifest=manifest.beside(predictions),
-            inputs={"people": self.prepare(release.test.dataset), "release": self.fetch(release.dataset)},
+            inputs={"people": self.annotate(release.test.dataset), "release": self.fetch(release.dataset)},
         )
 
     @cache  # noqa: B019
@@ -156,12 +207,12 @@ class Artifacts:
         folder = self.root / "scores" / name / f"seed{seed}"
         return Artifact(
             stage="score",
-            recipe=_plain(experiment, "skeleton", "labels", "test"),
-            modules=("posetables.stages.score",),
+            recipe=_plain(experiment, "skeleton", "labels", "test", "metrics"),
+            modules=("posetables.stages.score", _skeleton(experiment.skeleton)),
             outputs={"scores": folder / f"{protocol}.json", "hits": folder / f"{protocol}.hits.parquet"},
             manifest=folder / f"{protocol}.manifest.json",
             inputs={
-                "people": self.prepare(experiment.test.dataset),
+                "people": self.annotate(experiment.test.dataset),
                 "predictions": self._predictions(name, protocol, seed),
             },
         )
@@ -176,7 +227,7 @@ class Artifacts:
         return Artifact(
             stage="measure",
             recipe=_plain(experiment, "skeleton", "input", "network", "compute"),
-            modules=("posetables.stages.measure", f"posetables.models.{experiment.network.paper}"),
+            modules=("posetables.stages.measure", *_network(experiment)),
             outputs={"cost": cost},
             manifest=manifest.beside(cost),
         )
@@ -214,7 +265,7 @@ class Artifacts:
         tested = {name: self.recipes.tested(name, self.scale) for name in figure.experiments}
         inputs: dict[str, Artifact] = {}
         for name, recipe in tested.items():
-            inputs[f"people:{name}"] = self.prepare(recipe.test.dataset)
+            inputs[f"people:{name}"] = self.annotate(recipe.test.dataset)
             inputs[f"predictions:{name}"] = self._predictions(name, self.recipes.protocol(name, None), seed=0)
         folder = self.root / "figures"
         return Artifact(
@@ -227,7 +278,7 @@ class Artifacts:
                 "tested": {name: _plain(each, "skeleton", "labels", "test") for name, each in tested.items()},
                 "scale": self.scale,
             },
-            modules=("posetables.stages.draw",),
+            modules=("posetables.stages.draw", *sorted({_skeleton(each.skeleton) for each in tested.values()})),
             outputs={"figure": folder / f"{item}.svg", "values": folder / f"{item}.csv"},
             manifest=folder / f"{item}.manifest.json",
             inputs=dict(sorted(inputs.items())),
@@ -243,6 +294,7 @@ class Artifacts:
                 inputs[source.input] = self.measure(source.experiment)
             else:
                 inputs[source.input] = self.score(source.experiment, source.protocol, seed=0)
+        skeletons = {_skeleton(source.skeleton) for cell in known.values() for source in cell.sources}
         folder = self.root / "claims"
         return Artifact(
             stage="claims",
@@ -251,7 +303,7 @@ class Artifacts:
                 "claims": [[name, _plain(claim)] for name, claim in claims.items()],  # in the order of the file
                 "cells": {str(place): _read_of(cell) for place, cell in known.items()},
             },
-            modules=("posetables.stages.claims",),
+            modules=("posetables.stages.claims", *sorted(skeletons)),
             outputs={"claims": folder / f"{paper}.csv", "parts": folder / f"{paper}.parts.csv"},
             manifest=folder / f"{paper}.manifest.json",
             inputs=dict(sorted(inputs.items())),

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure as Drawing
 
-from posetables.data.skeletons import SKELETONS
+from posetables.data import skeletons
 from posetables.metrics.curves import curves
 from posetables.recipe import is_released
 from posetables.stages.score import groups, pck_distances, read_pairs
@@ -58,14 +58,13 @@ def draw(
 
 def distances_of(recipe: Tested, name: str, inputs: Mapping[str, Mapping[str, Path]]) -> np.ndarray:
     """(N, J) of one method, in units of the normaliser."""
-    folder = inputs[f"people:{name}"]["annotations"].parent
-    pairs = read_pairs(recipe, folder, inputs[f"predictions:{name}"]["predictions"])
-    return pck_distances(pairs.found, pairs.truth, pairs.labelled, SKELETONS[recipe.skeleton])
+    pairs = read_pairs(recipe, inputs[f"people:{name}"]["people"], inputs[f"predictions:{name}"]["predictions"])
+    return pck_distances(pairs.found, pairs.truth, pairs.labelled, skeletons.named(recipe.skeleton))
 
 
 def curve(distances: np.ndarray, panel: Panel, recipe: Tested, thresholds: np.ndarray) -> np.ndarray:
     """(T,) of the panel's column."""
-    group = groups("pck", SKELETONS[recipe.skeleton])[panel.column]
+    group = groups("pck", skeletons.named(recipe.skeleton))[panel.column]
     values: np.ndarray = curves(distances, [group], thresholds.tolist())[:, 0]
     return values
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from posetables.data import skeletons
 from posetables.data.people import read_columns
-from posetables.data.skeletons import SKELETONS
 from posetables.errors import InputError
 from posetables.metrics import bootstrap, pck
 from posetables.papers.rounding import rounded
@@ -139,6 +139,6 @@ def _score(source: Source, path: Path) -> Number:
     metric, column = source.key
     table = read_columns(path, "person", metric)
     people, hits = tuple(table["person"].tolist()), table[metric]
-    group = [groups(metric, SKELETONS[source.skeleton])[column]]
+    group = [groups(metric, skeletons.named(source.skeleton))[column]]
     draws = pck.columns(hits, group, bootstrap.resamples(len(people), BOOTSTRAP_KEY))[:, 0]
     return replace(_drawn(float(pck.columns(hits, group)[0]), draws, people), files=(str(path),))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posetables.data import sources
-from posetables.errors import InputError
+from posetables.data.people import read_columns
 
 if TYPE_CHECKING:
     from posetables.data.sources import DataSource
@@ -17,31 +17,27 @@ if TYPE_CHECKING:
 SEED = 0
 """Of the synthetic people: the data set is one, whatever the seeds of the trainings are."""
 
-NUMBER = re.compile(r"images/im(\d+)\.jpg")
-
 
 def fetch(
     source: DataSource,
     pins: Mapping[str, str],
-    splits: Mapping[str, tuple[int, int]],
+    names: Sequence[str],
     outputs: Mapping[str, Path],
     others: Sequence[Path],
     downloads: Path,
 ) -> dict[str, Any]:
-    """Fill the folder `files`; return the licence and, for every place that gave files, how many it gave.
+    """Bring the native files `names`; return the licence and, for every place that gave files, how many it gave.
 
-    others: folders that earlier fetches filled; downloads: where unfinished downloads wait for the next call.
+    outputs: first part of a native name -> the file or folder to write. others: folders that earlier fetches filled;
+    downloads: where unfinished downloads wait for the next call.
     """
     mirror = os.environ.get(sources.MIRROR_VARIABLE)
+    folder = next(iter(outputs.values())).parent / ".native"
     files = sources.fetch(
-        source,
-        pins,
-        outputs["files"],
-        mirror=Path(mirror) if mirror else None,
-        others=others,
-        downloads=downloads,
-        wanted=lambda name: _is_used(name, splits),
+        source, pins, folder, names=names, mirror=Path(mirror) if mirror else None, others=others, downloads=downloads
     )
+    for name, path in outputs.items():
+        (folder / name).rename(path)
     # Records travel between machines: the mirror goes by the name that it has on all of them.
     origins = [file.origin.replace(mirror, f"${sources.MIRROR_VARIABLE}") if mirror else file.origin for file in files]
     return {
@@ -53,18 +49,13 @@ def fetch(
     }
 
 
+def images_of(frames: Path) -> tuple[str, ...]:
+    """Native names of the images in a table of frames, each once."""
+    return tuple(dict.fromkeys(read_columns(frames, "image")["image"].tolist()))
+
+
 def synthesise(reader: str, splits: Mapping[str, tuple[int, int]], outputs: Mapping[str, Path]) -> dict[str, Any]:
-    """The same folder, with people that the project draws itself."""
-    from posetables.data import synthetic
-
-    writers = {"lsp": synthetic.write_lsp, "lspet": synthetic.write_lspet}
-    if reader not in writers:
-        raise InputError(f"params/datasets: reader {reader!r} has no synthetic people; use --scale lite or paper")
-    people = max(last for _, last in splits.values())
-    writers[reader](outputs["files"], people, SEED)
-    return {"synthetic": True, "people": people, "seed": SEED}
-
-
-def _is_used(name: str, splits: Mapping[str, tuple[int, int]]) -> bool:
-    number = NUMBER.fullmatch(name)
-    return number is None or any(first <= int(number[1]) <= last for first, last in splits.values())
+    """The same files, labels and images, with people that the project draws itself."""
+    folder = next(iter(outputs.values())).parent
+    importlib.import_module(f"posetables.data.synthetic.{reader}").write(folder, splits, SEED)
+    return {"synthetic": True, "splits": {name: list(ends) for name, ends in splits.items()}, "seed": SEED}

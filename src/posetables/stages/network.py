@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from posetables.data.skeletons import SKELETONS
+from posetables.data import skeletons
 from posetables.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def build(recipe: Network, skeleton: str, seed: int = 0) -> nn.Module:
     """The network of a recipe with random weights that depend on the seed alone."""
     torch.manual_seed(seed)
     paper = importlib.import_module(f"posetables.models.{recipe.paper}")
-    network: nn.Module = paper.build(SKELETONS[skeleton], **recipe.arguments)
+    network: nn.Module = paper.build(skeletons.named(skeleton), **recipe.arguments)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -37,8 +37,6 @@ def sides(network: nn.Module, input_side: int, zoom: float = 1.0) -> int:
 def load(network: nn.Module, module: str, path: Path) -> None:
     """Fill `module` ("" is the whole network) from the weights at `path`."""
     target = submodule(network, module)
-    if path.is_dir():
-        (path,) = (file for file in path.iterdir() if file.suffix == ".pth")
     weights = _read_public(path, target) if path.suffix == ".pth" else _read(path)
     wanted = {name: value.shape for name, value in target.state_dict().items()}
     given = {name: value.shape for name, value in weights.items()}

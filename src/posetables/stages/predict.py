@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from posetables import device as devices
+from posetables.data import skeletons
 from posetables.data.augment import Sampler
 from posetables.data.codecs import blur, codec_of, peaks
 from posetables.data.loading import Batch, testing_batches
 from posetables.data.people import read_crops
-from posetables.data.skeletons import SKELETONS
 from posetables.progress import progress
 from posetables.stages import network as networks
 
@@ -35,8 +35,8 @@ def predict(
     network = networks.build(recipe.network, recipe.skeleton)
     networks.load(network, "", inputs["weights"]["weights"])
     network.to(device).eval()
-    joints = tuple(range(len(SKELETONS[recipe.skeleton].joints)))
-    people = read_crops(inputs["people"]["annotations"].parent, recipe.test.split, recipe.labels, joints)
+    joints = tuple(range(len(skeletons.named(recipe.skeleton).joints)))
+    people = read_crops(inputs["crops"]["crops"].parent, recipe.test.split, None, joints)
     sampler = Sampler(recipe.pixels, device)
     found, scores = [], []
     with torch.inference_mode(), progress(f"{recipe.name}: test", len(people)) as advance:
@@ -58,7 +58,7 @@ def fused_maps(
     network: nn.Module, batch: Batch, sampler: Sampler, recipe: Experiment, protocol: Protocol, device: torch.device
 ) -> Tensor:
     """Mean over scales and flips of the joints' maps, all brought to the size of the crop: (B, J, input, input)."""
-    flip = list(SKELETONS[recipe.skeleton].flip)
+    flip = list(skeletons.named(recipe.skeleton).flip)
     upright = torch.eye(2, device=device).expand(len(batch.people), 2, 2)
     total = torch.zeros((), device=device)
     for zoom in protocol.scales:

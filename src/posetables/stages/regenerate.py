@@ -59,7 +59,7 @@ def regenerate(sources: Sequence[Artifact], first: First, root: Path, engine: Se
     again = {*START[first], "measure"}
     kept = [each for each in path if each.stage not in again and each.is_made]
     for each in path:
-        if each.stage not in (*again, "fetch", "prepare") and each not in kept:
+        if each.stage not in (*again, "fetch", "annotate", "crop") and each not in kept:
             now = each.freshness()
             raise InputError(f"{each.manifest}: {now.state}, {now.why}; make its row anew from the start: --from train")
     _furnish(root, kept)

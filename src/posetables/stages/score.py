@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from posetables.data import skeletons
 from posetables.data.people import read_columns, read_people
-from posetables.data.skeletons import SKELETONS, Skeleton
+from posetables.data.skeletons import Skeleton
 from posetables.errors import InputError
 from posetables.metrics import bootstrap, pck, pcp
 
@@ -26,9 +27,9 @@ BOOTSTRAP_KEY = (0, 0)
 def score(recipe: Tested, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> dict[str, Any]:
     """Write `scores` (JSON): metric -> column -> value and 95 % interval in per cent; and `hits` (Parquet): what each
     person adds to them, one line a person and one list a metric."""
-    skeleton = SKELETONS[recipe.skeleton]
-    folder = inputs["people"]["annotations"].parent
-    person, found, truth, labelled = read_pairs(recipe, folder, inputs["predictions"]["predictions"])
+    skeleton = skeletons.named(recipe.skeleton)
+    pairs = read_pairs(recipe, inputs["people"]["people"], inputs["predictions"]["predictions"])
+    person, found, truth, labelled = pairs
     hits = {
         "pck": pck.correct(pck_distances(found, truth, labelled, skeleton), THRESHOLD),
         "pcp": pcp_hits(found, truth, labelled, skeleton),
@@ -52,10 +53,10 @@ class Pairs(NamedTuple):
     """(N, J) bool."""
 
 
-def read_pairs(recipe: Tested, folder: Path, predictions: Path) -> Pairs:
-    """The predictions of one method beside the labels in a prepared folder."""
+def read_pairs(recipe: Tested, people: Path, predictions: Path) -> Pairs:
+    """The predictions of one method beside the labels in a table of people."""
     names = ("person", f"joints_{recipe.labels}", f"visible_{recipe.labels}")
-    person, joints, visible = read_people(folder, recipe.test.split, *names).values()
+    person, joints, visible = read_people(people, recipe.test.split, *names).values()
     predicted = read_columns(predictions, "person", "joints")
     if predicted["person"].tolist() != person.tolist():
         raise InputError(f"{predictions}: person: not the people of {recipe.test.split}; predict again")

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from posetables import device as devices
+from posetables.data import skeletons
 from posetables.data.augment import Sampler, draw, move_joints
 from posetables.data.codecs import Truth, codec_of
 from posetables.data.loading import Batch, steps_per_epoch, training_batches
 from posetables.data.people import Crops, read_crops
 from posetables.data.random import generator
-from posetables.data.skeletons import SKELETONS
 from posetables.errors import InputError
 from posetables.progress import progress, say
 from posetables.stages import network as networks
@@ -96,10 +96,9 @@ def train(
 
 def people(recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]]) -> list[Crops]:
     """Everybody that the experiment trains on, in the joints of its skeleton whatever their data set's."""
-    joints = tuple(range(len(SKELETONS[recipe.skeleton].joints)))
+    joints = tuple(range(len(skeletons.named(recipe.skeleton).joints)))
     return [
-        read_crops(inputs[part.dataset]["annotations"].parent, part.split, recipe.labels, joints)
-        for part in recipe.train
+        read_crops(inputs[part.dataset]["crops"].parent, part.split, recipe.labels, joints) for part in recipe.train
     ]
 
 
@@ -108,7 +107,7 @@ class Batches:
 
     def __init__(self, recipe: Experiment, side: int, people: int, seed: int, device: torch.device) -> None:
         self.augment: Augment = recipe.augment
-        self.flip = SKELETONS[recipe.skeleton].flip
+        self.flip = skeletons.named(recipe.skeleton).flip
         self.sampler = Sampler(recipe.pixels, device)
         self.side, self.people, self.seed, self.device = side, people, seed, device
         self.epoch, self.drawn = -1, np.empty(0)

@@ -1,14 +1,19 @@
 """The joints of each data set: names, mirror pairs, sticks and the hierarchy of HCRN.
 
 One `Skeleton` serves flip testing, the tree of contextual refinement units, structure-aware losses, metrics and the
-columns of tables, so that none of them can disagree about what joint 3 is.
+columns of tables, so that none of them can disagree about what joint 3 is. Each has a file of its own: the joints of
+a new data set leave what was trained on others as it is.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+
+from posetables.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Skeleton:
     """Child joint -> parent joint; the only joint without an entry is the root of HCRN's hierarchy (Fig. 1b)."""
     groups: Mapping[str, tuple[str, ...]]
     """Column of a table -> the joints that it averages, in the order in which tables print them."""
-    sticks: Mapping[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]
+    sticks: Mapping[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = field(default_factory=dict)
     """Part of PCP -> its sticks; each end of a stick is the mean of the named joints."""
 
     def index(self, joint: str) -> int:
@@ -52,51 +57,18 @@ class Skeleton:
         return None if name is None else self.index(name)
 
 
-def _sides(*names: str) -> tuple[tuple[str, str], ...]:
+def named(name: str) -> Skeleton:
+    """The joints in `<name>.py` beside this file; InputError if there is none."""
+    if name not in names():
+        raise InputError(f"params/: no skeleton {name!r}; there are {', '.join(names())}")
+    skeleton: Skeleton = importlib.import_module(f"{__name__}.{name}").SKELETON
+    return skeleton
+
+
+def names() -> tuple[str, ...]:
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def sides(*names: str) -> tuple[tuple[str, str], ...]:
+    """Mirror pairs of joints that the body has twice."""
     return tuple((f"right {name}", f"left {name}") for name in names)
-
-
-LSP = Skeleton(
-    joints=(
-        "right ankle",
-        "right knee",
-        "right hip",
-        "left hip",
-        "left knee",
-        "left ankle",
-        "right wrist",
-        "right elbow",
-        "right shoulder",
-        "left shoulder",
-        "left elbow",
-        "left wrist",
-        "neck",
-        "head top",
-    ),
-    mirror=_sides("ankle", "knee", "hip", "wrist", "elbow", "shoulder"),
-    parents={"head top": "neck"}
-    | {f"{side} {child}": "neck" for side in ("right", "left") for child in ("shoulder", "hip")}
-    | {
-        f"{side} {child}": f"{side} {parent}"
-        for side in ("right", "left")
-        for child, parent in (("elbow", "shoulder"), ("wrist", "elbow"), ("knee", "hip"), ("ankle", "knee"))
-    },
-    groups={"Head": ("neck", "head top")}
-    | {
-        name.title(): (f"right {name}", f"left {name}")
-        for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    },
-    sticks={"Torso": ((("right hip", "left hip"), ("right shoulder", "left shoulder")),)}
-    | {
-        part: tuple(((f"{side} {a}",), (f"{side} {b}",)) for side in ("right", "left"))
-        for part, a, b in (
-            ("Upper leg", "hip", "knee"),
-            ("Lower leg", "knee", "ankle"),
-            ("Upper arm", "shoulder", "elbow"),
-            ("Forearm", "elbow", "wrist"),
-        )
-    }
-    | {"Head": ((("neck",), ("head top",)),)},
-)
-
-SKELETONS = {"lsp": LSP}
