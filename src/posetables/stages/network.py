@@ -38,12 +38,13 @@ def load(network: nn.Module, module: str, path: Path) -> None:
     """Fill `module` ("" is the whole network) from the weights at `path`."""
     target = submodule(network, module)
     weights = _read_public(path, target) if path.suffix == ".pth" else _read(path)
-    wanted = {name: value.shape for name, value in target.state_dict().items()}
-    given = {name: value.shape for name, value in weights.items()}
-    for key in {**wanted, **given}:
-        if wanted.get(key) != given.get(key):
+    own = target.state_dict()
+    for key in {**own, **weights}:
+        if key not in own or key not in weights or own[key].shape != weights[key].shape:
             raise InputError(f"{path}: {key}: not the weights of this {type(target).__name__}; check init in params/")
-    target.load_state_dict(weights)
+    # What `load_state_dict` would do after it had walked the network and checked all of this once more.
+    for key, value in own.items():
+        value.copy_(weights[key])
 
 
 def submodule(network: nn.Module, name: str) -> nn.Module:
