@@ -227,7 +227,9 @@ def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:
     published, tolerances = artifacts.recipes.published(table), artifacts.recipes.tolerances(table)
     _make(
         artifacts.table(options.item),
-        lambda inputs, outputs: stage.tabulate(table, artifacts.scale, published, tolerances, inputs, outputs),
+        lambda inputs, outputs: stage.tabulate(
+            table, artifacts.scale, artifacts.sources(table), published, tolerances, inputs, outputs
+        ),
     )
 
 
@@ -288,7 +290,7 @@ def regenerate(artifacts: Artifacts, options: argparse.Namespace) -> int:
     root = stage.SCRATCH / artifacts.scale / options.item
     engine = ["--profile", options.profile] if options.profile else []
     compared = stage.regenerate(list(sources.values()), options.first, root, engine)
-    return print_regenerated(ours, stage.numbers(ours, table, sources, root), compared)
+    return print_regenerated(ours, stage.numbers(ours, table, artifacts.sources(table), sources, root), compared)
 
 
 def crate(artifacts: Artifacts, options: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ from posetables.recipe import (
     RELEASED,
     Annotation,
     Augment,
+    ByColumn,
     Claim,
     Codec,
     Comparison,
@@ -256,21 +257,19 @@ class Recipes:
             pick(RULES, rule, "rule", f"{file}: decided.{name}")
         return findings
 
-    def sources(self, place: Place, scale: ScaleName) -> tuple[Source, ...]:
-        """What our number of a cell is read from; nothing for a row without an experiment."""
-        table = self.table(place.item)
-        column = table.columns[place.column]
+    def sources(self, table: Table, row: str, name: str) -> tuple[Source, ...]:
+        """What our number of a cell is read from; nothing for a cell without an experiment."""
+        column = table.columns[name]
         return tuple(
             Source(
                 read=column.read,
                 experiment=experiment,
-                protocol=self.protocol_in(table, experiment),
-                skeleton=self.experiment(experiment, scale).skeleton,
+                protocol=self.protocol_in(table, row, experiment),
+                skeleton=self.tested(experiment, "paper").skeleton,
                 key=column.key,
                 factor=factor,
             )
-            for experiment, factor in table.terms(place.row).items()
-            if not is_released(experiment)
+            for experiment, factor in table.terms(row, name).items()
         )
 
     def _check_comparison(self, comparison: Comparison, where: str) -> None:
@@ -311,18 +310,27 @@ class Recipes:
         table = yaml_files.validate(file, self._tables(paper)[name] | {"name": name, "paper": paper}, Table, name)
         if table.total is not None:
             pick(table.columns, table.total.column, "column", f"{file}: {name}.total")
-        for row in table.proxy if isinstance(table.proxy, Mapping) else ():
-            pick(table.rows, row, "row", f"{file}: {name}.proxy")
-        published = self.published(table)
+        for key, by_row in (("proxy", table.proxy), ("protocol", table.protocol)):
+            for row in by_row if isinstance(by_row, Mapping) else ():
+                pick(table.rows, row, "row", f"{file}: {name}.{key}")
         for row in table.rows:
-            printed = [cell for cell in published.values() if cell.row == row]
-            if any(not is_released(term) for term in table.terms(row)) and any(c.kind == "cited" for c in printed):
-                raise InputError(f"{file}: {name}.rows.{row}: published.csv says cited; a cited row has no experiment")
-            if not table.terms(row) and not printed:
-                raise InputError(f"{file}: {name}.rows.{row}: neither an experiment nor a row of published.csv")
-        for experiment in table.experiments:
-            self.protocol_in(table, experiment)
+            self._check_row(table, row, f"{file}: {name}.rows.{row}")
         return table
+
+    def _check_row(self, table: Table, row: str, where: str) -> None:
+        """Every experiment is there, and none stands where the paper cites a number."""
+        entry = table.rows[row]
+        for column in entry.by_column if isinstance(entry, ByColumn) else ():
+            pick(table.columns, column, "column", where)
+        published, empty = self.published(table), True
+        for column in table.columns:
+            sources = self.sources(table, row, column)
+            printed = published.get((row, column))
+            empty = empty and not sources and printed is None
+            if printed and printed.kind == "cited" and not all(is_released(each.experiment) for each in sources):
+                raise InputError(f"{where}: {column}: published.csv says cited; what is cited has no experiment")
+        if empty:
+            raise InputError(f"{where}: neither an experiment nor a row of published.csv")
 
     def table_at(self, name: str, scale: ScaleName) -> Table:
         """A table as a scale can fill it: what was published for real people says nothing of synthetic ones."""
@@ -356,7 +364,9 @@ class Recipes:
     def without_released(self, name: str) -> Table:
         """A table whose rows are experiments of ours, or cited."""
         table = self.table(name)
-        rows = {row: None if any(map(is_released, table.terms(row))) else entry for row, entry in table.rows.items()}
+        rows = {
+            row: None if isinstance(entry, str) and is_released(entry) else entry for row, entry in table.rows.items()
+        }
         return table.model_copy(update={"rows": rows})
 
     def protocol(self, experiment: str, chosen: str | None) -> str:
@@ -369,9 +379,9 @@ class Recipes:
         recipe.protocol(name)
         return name
 
-    def protocol_in(self, table: Table, experiment: str) -> str:
-        """How an experiment of a table is tested: as the table says of networks."""
-        return self.protocol(experiment, None if is_released(experiment) else table.protocol)
+    def protocol_in(self, table: Table, row: str, experiment: str) -> str:
+        """How an experiment in a row of a table is tested: as the table says of networks."""
+        return self.protocol(experiment, None if is_released(experiment) else table.tested_by(row))
 
     def tested(self, name: str, scale: ScaleName) -> Tested:
         """What a score reads of the predictions of an experiment, or of a published file."""

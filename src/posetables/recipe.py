@@ -163,12 +163,17 @@ class Cropping(Params):
     margin: float
 
 
+Read = Literal["score", "cost", "speed"]
+"""A score of predictions; the cost of a network, counted and timed alone; the speed of a whole test."""
+
+
 class Column(Params):
     """A column of a table: the file it is read from, the keys inside it, and how the paper prints it."""
 
-    read: Literal["score", "cost"]
+    read: Read
     key: tuple[str, ...] = Field(min_length=1)
     decimals: int = 1
+    unit: float = Field(1.0, description="what ours is multiplied by: .01 where the paper prints a rate as a fraction")
 
 
 class Total(Params):
@@ -187,9 +192,18 @@ class Tolerance(Params):
     why: str
 
 
-Row = str | Mapping[str, float] | None
-"""An experiment; or experiments and their factors, where the paper prints a sum or a difference; or nothing: a row that
-the paper cites from another work, or one of its own for which there is no experiment yet."""
+Entry = str | Mapping[str, float] | None
+"""An experiment; or experiments and their factors, where the paper prints a sum or a difference; or nothing: what the
+paper cites from another work, or a number of its own for which there is no experiment yet."""
+
+
+class ByColumn(Params):
+    """A row whose columns are not of one origin: an AP that is cited, beside a time of our own."""
+
+    by_column: Mapping[str, Entry]
+
+
+Row = Entry | ByColumn
 
 
 class Table(Params):
@@ -200,7 +214,9 @@ class Table(Params):
     title: str
     row_header: str
     convention: str
-    protocol: str | None = None
+    protocol: str | Mapping[str, str] | None = Field(
+        None, description="how networks are tested: in all rows, or row -> protocol; else as their setup has it first"
+    )
     proxy: str | Mapping[str, str] | None = Field(
         None,
         description="the split that stands in where the paper's has no public labels: for all rows, or row -> split",
@@ -210,19 +226,21 @@ class Table(Params):
     rows: Mapping[str, Row]
     notes: tuple[str, ...] = ()
 
-    def terms(self, row: str) -> Mapping[str, float]:
-        """Experiment -> factor, in one order however they are written; empty for a row without."""
+    def terms(self, row: str, column: str) -> Mapping[str, float]:
+        """Experiment -> factor, in one order however they are written; empty for a cell without."""
         entry = self.rows[row]
+        if isinstance(entry, ByColumn):
+            entry = entry.by_column.get(column)
         terms = {entry: 1.0} if isinstance(entry, str) else entry or {}
         return dict(sorted(terms.items(), key=lambda term: (term[1] < 0, term[0])))
+
+    def tested_by(self, row: str) -> str | None:
+        """How the networks of a row are tested, if the table says so."""
+        return self.protocol.get(row) if isinstance(self.protocol, Mapping) else self.protocol
 
     def stand_in(self, row: str) -> str | None:
         """The split that our number of a row is scored on, if not the paper's."""
         return self.proxy.get(row) if isinstance(self.proxy, Mapping) else self.proxy
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for row in self.rows for name in self.terms(row)))
 
 
 class Panel(Params):
@@ -290,7 +308,7 @@ class Claim(Params):
 class Source(Params):
     """One of the numbers, each with its factor, whose sum is a cell of ours."""
 
-    read: Literal["score", "cost"]
+    read: Read
     experiment: str
     protocol: str
     skeleton: str
@@ -299,8 +317,8 @@ class Source(Params):
 
     @property
     def input(self) -> str:
-        """Name of the input that holds it, where a stage reads several tables' cells."""
-        return f"{self.read}:{self.experiment}" + (f"/{self.protocol}" if self.read == "score" else "")
+        """Name of the input that holds it. What a network costs does not depend on how it is tested."""
+        return f"{self.read}:{self.experiment}" + ("" if self.read == "cost" else f"/{self.protocol}")
 
 
 Method = Mapping[str, str | tuple[str, ...] | Mapping[str, int]]

@@ -150,8 +150,10 @@ def derived_differs(papers: Papers) -> Cases:
     """A printed sum or difference does not follow from the rows that it is made of."""
     for table in papers.tables.values():
         for row in table.rows:
-            terms = table.terms(row)
-            for entry in papers.rows.get((table.name, row), ()) if len(terms) > 1 else ():
+            for entry in papers.rows.get((table.name, row), ()):
+                terms = table.terms(row, entry.places[0].column)
+                if len(terms) < 2:
+                    continue
                 found = [_of_experiment(papers, experiment, entry.key) for experiment in terms]
                 if all(found):
                     factors = [Fraction(factor).limit_denominator(1000) for factor in terms.values()]

@@ -12,7 +12,7 @@ from posetables.papers.claims import Known, Part, Place, parts
 from posetables.params import Recipes
 from posetables.provenance import identity, manifest
 from posetables.provenance.artifact import Artifact
-from posetables.recipe import PUBLISHED, SCALES, Experiment, Params, ScaleName, is_released
+from posetables.recipe import PUBLISHED, SCALES, Experiment, Params, ScaleName, Source, Table, is_released
 from posetables.stages import tabulate
 
 
@@ -236,19 +236,12 @@ class Artifacts:
     def table(self, item: str) -> Artifact:
         table = self.recipes.table_at(item, self.scale)
         published = self.recipes.published(table)
-        read = {column.read for column in table.columns.values()}
-        inputs: dict[str, Artifact] = {}
-        for experiment in table.experiments:
-            if "cost" in read:
-                inputs[f"cost:{experiment}"] = self.measure(experiment)
-            if "score" in read:
-                inputs[f"score:{experiment}"] = self.score(
-                    experiment, self.recipes.protocol_in(table, experiment), seed=0
-                )
+        sources = self.sources(table)
+        inputs = {source.input: self.read(source) for read in sources.values() for source in read}
         folder = self.root / "tables"
         return Artifact(
             stage="tabulate",
-            recipe=tabulate.recorded(table, self.scale, published, self.recipes.tolerances(table)),
+            recipe=tabulate.recorded(table, self.scale, sources, published, self.recipes.tolerances(table)),
             modules=("posetables.stages.tabulate",),
             outputs={
                 "table": folder / f"{item}.csv",
@@ -258,6 +251,21 @@ class Artifacts:
             manifest=folder / f"{item}.manifest.json",
             inputs=dict(sorted(inputs.items())),
         )
+
+    def sources(self, table: Table) -> Mapping[tuple[str, str], tuple[Source, ...]]:
+        """(row, column) -> what our number of that cell is read from."""
+        return {
+            (row, column): read
+            for row in table.rows
+            for column in table.columns
+            if (read := self.recipes.sources(table, row, column))
+        }
+
+    def read(self, source: Source) -> Artifact:
+        """Where a number lies."""
+        if source.read == "cost":
+            return self.measure(source.experiment)
+        return self.score(source.experiment, source.protocol, seed=0)
 
     @cache  # noqa: B019
     def figure(self, item: str) -> Artifact:
@@ -288,12 +296,7 @@ class Artifacts:
     def claims(self, paper: str) -> Artifact:
         """What a paper says of its numbers, tested on ours."""
         claims, known = self.recipes.claims(paper), self.known(paper)
-        inputs: dict[str, Artifact] = {}
-        for source in (source for cell in known.values() for source in cell.sources):
-            if source.read == "cost":
-                inputs[source.input] = self.measure(source.experiment)
-            else:
-                inputs[source.input] = self.score(source.experiment, source.protocol, seed=0)
+        inputs = {source.input: self.read(source) for cell in known.values() for source in cell.sources}
         skeletons = {_skeleton(source.skeleton) for cell in known.values() for source in cell.sources}
         folder = self.root / "claims"
         return Artifact(
@@ -320,14 +323,14 @@ class Artifacts:
         """What is known of each cell that the claims of a paper rest on."""
         recipes = self.recipes
         places = dict.fromkeys(place for part in self.parts(paper) for place in part.places)
-        return {
-            place: Known(
-                recipes.numbers.get(place),
-                recipes.sources(place, self.scale),
-                recipes.table(place.item).stand_in(place.row),
-            )
-            for place in places
-        }
+        known = {}
+        for place in places:
+            table = recipes.table(place.item)
+            ours = [
+                each for each in recipes.sources(table, place.row, place.column) if not is_released(each.experiment)
+            ]
+            known[place] = Known(recipes.numbers.get(place), ours, table.stand_in(place.row))
+        return known
 
     def checkpoints(self, training: Artifact) -> Path:
         """Outside of the declared outputs, which the engine deletes; named by identity, so that none is ever resumed by

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from posetables.errors import InputError
 from posetables.progress import say
 from posetables.provenance import manifest
-from posetables.stages.tabulate import Reader
+from posetables.stages.tabulate import Reader, Sources
 
 if TYPE_CHECKING:
     from posetables.provenance.artifact import Artifact
@@ -94,14 +94,12 @@ def _compare(artifact: Artifact, root: Path) -> Comparison:
 
 
 def numbers(
-    chosen: Sequence[Cell], table: Table, sources: Mapping[str, Artifact], root: Path
+    chosen: Sequence[Cell], table: Table, sources: Sources, made: Mapping[str, Artifact], root: Path
 ) -> Mapping[tuple[str, str], float]:
     """(row, column) -> the regenerated value of each cell."""
-    reader = Reader({name: {key: root / path for key, path in each.outputs.items()} for name, each in sources.items()})
+    reader = Reader({name: {key: root / path for key, path in each.outputs.items()} for name, each in made.items()})
     return {
-        (cell.row, cell.column): sum(
-            reader(table.columns[cell.column], experiment, factor).value
-            for experiment, factor in table.terms(cell.row).items()
-        )
+        (cell.row, cell.column): table.columns[cell.column].unit
+        * sum(reader(source).value for source in sources[cell.row, cell.column])
         for cell in chosen
     }

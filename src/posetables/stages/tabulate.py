@@ -7,23 +7,24 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from posetables.errors import InputError
 from posetables.papers.published import Published
 from posetables.papers.rounding import rounded
 from posetables.papers.verdict import Kind, verdict
-from posetables.recipe import Table, Tolerance, is_released
+from posetables.recipe import Read, Source, Table, Tolerance, is_released
 from posetables.stages import cells
 from posetables.stages.cells import Cell
 
-if TYPE_CHECKING:
-    from posetables.recipe import Column
+Sources = Mapping[tuple[str, str], Sequence[Source]]
+"""(row, column) -> what our number is read from."""
 
 
 def tabulate(
     table: Table,
     scale: str,
+    sources: Sources,
     published: Mapping[tuple[str, str], Published],
     tolerances: Mapping[str, Tolerance],
     inputs: Mapping[str, Mapping[str, Path]],
@@ -36,11 +37,14 @@ def tabulate(
     """
     reader = Reader(inputs)
     made = [
-        cell(table, scale, row, name, reader, published.get((row, name)), tolerances.get(column.key[0]))
+        cell(
+            table, scale, row, name, [reader(source) for source in sources.get((row, name), ())],
+            published.get((row, name)), tolerances.get(column.key[0]),
+        )
         for row in table.rows
         for name, column in table.columns.items()
         if stands(table, row, name, published)
-    ]
+    ]  # fmt: skip
     cells.write(outputs["cells"], made)
     lines = [line(table, [each for each in made if each.row == row]) for row in table.rows]
     with outputs["table"].open("w", newline="") as file:
@@ -56,14 +60,19 @@ def tabulate(
 
 
 def recorded(
-    table: Table, scale: str, published: Mapping[tuple[str, str], Published], tolerances: Mapping[str, Tolerance]
+    table: Table,
+    scale: str,
+    sources: Sources,
+    published: Mapping[tuple[str, str], Published],
+    tolerances: Mapping[str, Tolerance],
 ) -> dict[str, Any]:
-    """All that a table depends on besides its scores, as plain values. Rows, terms and columns are lists of pairs, for
-    their order is the table's, and canonical JSON has none for keys."""
+    """All that a table depends on besides its scores, as plain values. Rows, columns and sources are lists, for their
+    order is the table's, and canonical JSON has none for keys."""
     return table.model_dump(mode="json") | {
-        "rows": [[row, [list(term) for term in table.terms(row).items()]] for row in table.rows],
+        "rows": list(table.rows),
         "columns": [[name, column.model_dump(mode="json")] for name, column in table.columns.items()],
         "scale": scale,
+        "sources": [[*place, [each.model_dump(mode="json") for each in read]] for place, read in sources.items()],
         "published": {f"{row}/{column}": asdict(each) for (row, column), each in published.items()},
         "tolerances": {name: each.model_dump(mode="json") for name, each in tolerances.items()},
     }
@@ -74,11 +83,13 @@ def again(
 ) -> dict[str, Any]:
     """Render the table of a record."""
     recipe = dict(record)
-    scale, published, tolerances = (recipe.pop(name) for name in ("scale", "published", "tolerances"))
-    rows = {row: dict(terms) or None for row, terms in recipe["rows"]}
+    scale, sources, published, tolerances = (
+        recipe.pop(name) for name in ("scale", "sources", "published", "tolerances")
+    )
     return tabulate(
-        Table.model_validate(recipe | {"rows": rows, "columns": dict(recipe["columns"])}),
+        Table.model_validate(recipe | {"rows": dict.fromkeys(recipe["rows"]), "columns": dict(recipe["columns"])}),
         scale,
+        {(row, column): [Source.model_validate(each) for each in read] for row, column, read in sources},
         {(each["row"], each["column"]): Published(**each) for each in published.values()},
         {name: Tolerance.model_validate(each) for name, each in tolerances.items()},
         inputs,
@@ -96,20 +107,21 @@ def cell(
     scale: str,
     row: str,
     name: str,
-    reader: Reader,
+    found: Sequence[Found],
     published: Published | None,
     tolerance: Tolerance | None,
 ) -> Cell:
-    """Everything known about one cell."""
-    column, terms = table.columns[name], table.terms(row)
-    found = [reader(column, experiment, factor) for experiment, factor in terms.items()]
-    cited = not terms and published is not None and published.kind == "cited"
+    """Everything known about one cell; `found` is empty where there is no number of ours."""
+    column = table.columns[name]
+    cited = not found and published is not None and published.kind == "cited"
     kind: Kind = "cited" if cited else "missing"
-    if terms:
-        kind = "rescored" if all(map(is_released, terms)) else "measured"
-    value = sum(each.value for each in found) if terms else published.value if cited and published else None
+    if found:
+        kind = "rescored" if all(is_released(each.source.experiment) for each in found) else "measured"
+    value = (
+        column.unit * sum(each.value for each in found) if found else published.value if cited and published else None
+    )
     device = next((each.device for each in found if each.device), None)
-    allowed = tolerance.absolute if tolerance and kind == "measured" else None
+    allowed = column.unit * tolerance.absolute if tolerance and kind == "measured" else None
     if kind == "rescored" and published:  # one file, one number: only its rounding is free
         allowed = float(rounded(published).slack)
     proxy = None if cited else table.stand_in(row)
@@ -125,8 +137,8 @@ def cell(
         row=row,
         column=name,
         value=value,
-        low=alone.low if alone else None,
-        high=alone.high if alone else None,
+        low=column.unit * alone.low if alone and alone.low is not None else None,
+        high=column.unit * alone.high if alone and alone.high is not None else None,
         kind=kind,
         scale=scale,
         proxy=proxy or "",
@@ -136,10 +148,9 @@ def cell(
         verdict=judged,
         reason=reason,
         flag=published.flag if published else "",
-        source=" ".join(term(experiment, factor) for experiment, factor in terms.items())
-        or (published.source if published else ""),
+        source=" ".join(term(each.source) for each in found) or (published.source if published else ""),
         artifact=" ".join(each.artifact for each in found),
-        key=".".join(column.key) if terms else "",
+        key=".".join(column.key) if found else "",
     )
 
 
@@ -167,8 +178,8 @@ def text(cell: Cell, decimals: int) -> str:
     return cell.kind if cell.value is None else f"{cell.value:,.{decimals}f}"
 
 
-def term(experiment: str, factor: float) -> str:
-    return experiment if factor == 1 else f"{factor:+g}*{experiment}"
+def term(source: Source) -> str:
+    return source.experiment if source.factor == 1 else f"{source.factor:+g}*{source.experiment}"
 
 
 def tally(names: Sequence[str]) -> dict[str, int]:
@@ -178,33 +189,33 @@ def tally(names: Sequence[str]) -> dict[str, int]:
 class Found:
     """One number of one file, times its factor."""
 
-    def __init__(self, artifact: Path, content: Mapping[str, Any], column: Column, factor: float) -> None:
+    def __init__(self, artifact: Path, content: Mapping[str, Any], source: Source) -> None:
         entry: Any = content
-        for key in column.key:
+        for key in source.key:
             if not isinstance(entry, Mapping) or key not in entry:
-                raise InputError(f"{artifact}: no {'.'.join(column.key)}; check columns in params/papers/*/tables.yaml")
+                raise InputError(f"{artifact}: no {'.'.join(source.key)}; check columns in params/papers/*/tables.yaml")
             entry = entry[key]
-        self.artifact = str(artifact)
-        self.value = factor * float(entry["value"])
-        ends = sorted(factor * float(entry[end]) for end in ("low", "high") if end in entry)
+        self.artifact, self.source = str(artifact), source
+        self.value = source.factor * float(entry["value"])
+        ends = sorted(source.factor * float(entry[end]) for end in ("low", "high") if end in entry)
         self.low: float | None = ends[0] if ends else None
         self.high: float | None = ends[-1] if ends else None
-        self.device = content["device"] if column.key == ("seconds",) else None
+        self.device = content["device"] if source.key == ("seconds",) else None
 
 
 class Reader:
-    """Reads what a column names from the file of an experiment, each file once."""
+    """Reads the numbers that cells are made of, each file once."""
 
     def __init__(self, inputs: Mapping[str, Mapping[str, Path]]) -> None:
         self.inputs = inputs
         self.contents: dict[Path, Mapping[str, Any]] = {}
 
-    def __call__(self, column: Column, experiment: str, factor: float) -> Found:
-        artifact = self.inputs[f"{column.read}:{experiment}"][OUTPUT[column.read]]
+    def __call__(self, source: Source) -> Found:
+        artifact = self.inputs[source.input][OUTPUT[source.read]]
         if artifact not in self.contents:
             self.contents[artifact] = json.loads(artifact.read_text())
-        return Found(artifact, self.contents[artifact], column, factor)
+        return Found(artifact, self.contents[artifact], source)
 
 
-OUTPUT = {"score": "scores", "cost": "cost"}
-"""What a column reads -> the output of its artifact."""
+OUTPUT: Mapping[Read, str] = {"score": "scores", "cost": "cost", "speed": "speed"}
+"""What a source reads -> the output of its artifact."""
