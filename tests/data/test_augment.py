@@ -175,3 +175,37 @@ def test_a_sampler_that_is_used_again_has_forgotten_the_batch_before() -> None:
     assert torch.equal(again, Sampler("centred", CPU)(second, torch.full((2,), 10.0), eye, (8, 8)))
     smaller = sampler(second[:1], torch.full((1,), 10.0), eye[:1], (8, 8))
     assert torch.equal(smaller, again[:1])
+
+
+def test_a_person_looks_the_same_alone_and_in_a_batch() -> None:
+    crops = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (19, 3, 20, 20), np.uint8))
+    density, to_input = torch.linspace(8, 16, 19), torch.from_numpy(draw(HCRN, 0, 0, 19))[:, :, :2]
+    batch = Sampler("imagenet", CPU)(crops, density, to_input, (12, 12))
+    for i in range(len(crops)):
+        alone = Sampler("imagenet", CPU)(crops[i : i + 1], density[i : i + 1], to_input[i : i + 1], (12, 12))
+        assert torch.equal(batch[i], alone[0]), i
+
+
+def test_images_that_were_given_are_not_overwritten_by_the_next() -> None:
+    sampler, eye = Sampler("centred", CPU), torch.eye(2).expand(2, 2, 2)
+    first, second = (torch.randint(0, 256, (2, 3, 20, 20), dtype=torch.uint8) for _ in range(2))
+    given = sampler(first, torch.full((2,), 10.0), eye, (8, 8))
+    kept = given.clone()
+    sampler(second, torch.full((2,), 10.0), eye, (8, 8))
+    assert torch.equal(given, kept)
+
+
+def test_images_have_the_layout_that_networks_are_fast_in() -> None:
+    images = Sampler("centred", CPU)(
+        torch.zeros(3, 3, 20, 20, dtype=torch.uint8), torch.ones(3), affine(0, 1, False), (8, 8)
+    )
+    assert images.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("pixels", list(PIXELS))
+def test_what_lies_outside_of_a_crop_has_the_mean_colour(pixels: str) -> None:
+    white = torch.full((1, 3, 20, 20), 255, dtype=torch.uint8)
+    image = Sampler(pixels, CPU)(white, torch.tensor([40.0]), torch.eye(2)[None], (40, 40))
+    assert (image[..., 11:-11, 11:-11] > 0).all()
+    image[..., 9:-9, 9:-9] = 0
+    assert (image == 0).all()
