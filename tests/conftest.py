@@ -143,12 +143,12 @@ def prepared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _write_params(root: Path) -> None:
-    from posetables.data.synthetic import write_lsp, write_lspet
+    from posetables.data.synthetic import lsp, lspet
 
     shutil.copytree(PARAMS, root / "params")
     (root / "constraints.txt").write_text("torch==1\n")
-    write_lsp(root / "mirror/lsp", TEST[1], seed=1)
-    write_lspet(root / "mirror/lspet", TRAIN[1], seed=1)
+    lsp.write(root / "mirror/lsp", {"test": (1, TEST[1])}, seed=1)
+    lspet.write(root / "mirror/lspet", {"train": (1, TRAIN[1])}, seed=1)
     _edit(root / "params/scales.yaml", _shrink_scales)
     # No addresses: a test that needs the network is no test.
     lsp = {"native": ["images/im{0001..0012}.jpg", "joints_PC.mat", "joints_OC.mat"], "sources": []}

@@ -8,10 +8,12 @@ import pytest
 from scipy.io import loadmat
 
 from posetables.data.skeletons.lsp import SKELETON as LSP
-from posetables.data.synthetic import write_lsp, write_lspet
-from posetables.data.synthetic_figure import Figure, sample_figure
-from posetables.data.synthetic_painting import OVERSAMPLING, Canvas, Capsule, paint
-from posetables.data.synthetic_scene import photograph
+from posetables.data.synthetic import lsp as lsp_people
+from posetables.data.synthetic import lspet as lspet_people
+from posetables.data.synthetic.clothes import sample_kit
+from posetables.data.synthetic.figure import EVERYDAY, FACE, FILM, SPORTS, Figure, Manner, sample_figure
+from posetables.data.synthetic.painting import OVERSAMPLING, Canvas, Capsule, paint
+from posetables.data.synthetic.scene import Person, enter, hidden, photograph, stage
 from posetables.errors import InputError
 
 PEOPLE = 60
@@ -28,20 +30,24 @@ WINTER = {
 @pytest.fixture(scope="module")
 def lsp(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lsp")
-    write_lsp(folder, PEOPLE, seed=0)
+    lsp_people.write(folder, images(PEOPLE), seed=0)
     return folder
 
 
 @pytest.fixture(scope="module")
 def lspet(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lspet")
-    write_lspet(folder, PEOPLE, seed=0)
+    lspet_people.write(folder, images(PEOPLE), seed=0)
     return folder
 
 
 @pytest.fixture(scope="module")
 def figures():
     return [sample_figure(np.random.default_rng(i)) for i in range(200)]
+
+
+def images(count: int) -> dict[str, tuple[int, int]]:
+    return {"train": (1, count)}
 
 
 def people(path: Path, axes: tuple[int, int, int]) -> np.ndarray:
@@ -81,10 +87,10 @@ def test_lspet_has_the_native_layout(lspet):
     assert (joints.shape, joints.dtype) == ((14, 3, PEOPLE), np.float64)
 
 
-@pytest.mark.parametrize("write", [write_lsp, write_lspet])
+@pytest.mark.parametrize("write", [lsp_people.write, lspet_people.write])
 def test_a_second_call_writes_the_same_bytes(write, tmp_path):
-    write(tmp_path / "once", 4, seed=3)
-    write(tmp_path / "again", 4, seed=3)
+    write(tmp_path / "once", images(4), seed=3)
+    write(tmp_path / "again", images(4), seed=3)
     assert contents(tmp_path / "once") == contents(tmp_path / "again")
 
 
@@ -95,7 +101,7 @@ def test_mat_files_carry_no_time_stamp(lsp, name):
 
 
 def test_another_seed_gives_other_people(lsp, tmp_path):
-    write_lsp(tmp_path, 3, seed=1)
+    lsp_people.write(tmp_path, images(3), seed=1)
     assert not np.isclose(person_centric(tmp_path)[:, :, :2], person_centric(lsp)[:3, :, :2]).any()
 
 
@@ -107,7 +113,7 @@ def test_the_two_sets_share_no_poses(lsp, lspet):
 
 
 def test_a_person_does_not_depend_on_how_many_are_asked_for(lsp, tmp_path):
-    write_lsp(tmp_path, 3, seed=0)
+    lsp_people.write(tmp_path, images(3), seed=0)
     few, many = contents(tmp_path), contents(lsp)
     assert all(few[name] == many[name] for name in few if name.startswith("images"))
     np.testing.assert_array_equal(person_centric(tmp_path), person_centric(lsp)[:3])
@@ -211,7 +217,9 @@ def test_the_far_shoulder_of_a_person_seen_from_the_side_is_hidden(figures):
         sideways = Figure(
             {name: across @ p for name, p in figure.points.items()}, {n: across @ f for n, f in figure.frames.items()}
         )
-        _, hidden = photograph(np.random.default_rng(i), sideways.placed(80, np.array([90, 90, 0])), 80, (180, 180))
+        _, hidden = photograph(
+            np.random.default_rng(i), sideways.placed(80, np.array([90, 90, 0])), 80, (180, 180), LSP.joints
+        )
         far = min(("right shoulder", "left shoulder"), key=lambda joint: sideways.points[joint][2])
         assert hidden[LSP.index(far)]
 
@@ -230,10 +238,53 @@ def test_right_limbs_look_warmer_than_left_limbs(lsp, joint):
 
 
 @pytest.mark.parametrize(
-    ("count", "seed", "key"), [(0, 0, "people is 0"), (-2, 0, "people is -2"), (1, -1, "seed is -1")]
+    ("count", "seed", "key"), [(0, 0, "train is 0"), (-2, 0, "train is -2"), (1, -1, "seed is -1")]
 )
-@pytest.mark.parametrize("write", [write_lsp, write_lspet])
+@pytest.mark.parametrize("write", [lsp_people.write, lspet_people.write])
 def test_a_request_for_nobody_is_refused_before_anything_is_written(write, count, seed, key, tmp_path):
     with pytest.raises(InputError, match=key):
-        write(tmp_path / "none", count, seed)
+        write(tmp_path / "none", images(count), seed)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("manner", [SPORTS, EVERYDAY, FILM])
+def test_the_face_lies_in_front_of_the_head_between_crown_and_neck(manner):
+    for figure in (sample_figure(np.random.default_rng(i), manner) for i in range(50)):
+        left, down, forward = figure.frames["head"].T
+        top, neck = figure.points["head top"], figure.points["neck"]
+        nose, eyes, ears = (
+            np.mean([figure.points[name] for name in FACE if name.endswith(part)], axis=0)
+            for part in ("nose", "eye", "ear")
+        )
+        assert nose @ forward > eyes @ forward > ears @ forward
+        assert top @ down < eyes @ down < nose @ down < neck @ down
+        for part in ("eye", "ear"):
+            assert (figure.points[f"left {part}"] - figure.points[f"right {part}"]) @ left > 0
+
+
+def test_thorax_and_pelvis_are_the_middles_of_shoulders_and_hips(figures):
+    for figure in figures:
+        for middle, joint in (("thorax", "shoulder"), ("pelvis", "hip")):
+            ends = figure.positions([f"right {joint}", f"left {joint}"])
+            np.testing.assert_allclose(figure.points[middle], ends.mean(0), atol=1e-12)
+
+
+def test_the_back_of_a_head_hides_its_face():
+    front = figure_facing(1)
+    for facing, hides in ((front, False), (figure_facing(-1), True)):
+        canvas = stage(np.random.default_rng(0), (160, 160))
+        placed = facing.placed(100, np.array([80, 110, 0]))
+        enter(canvas, Person(placed, 100, sample_kit(np.random.default_rng(0))))
+        face = hidden(canvas, placed, 100, ["nose", "right eye", "left eye"])
+        assert face.all() if hides else not face.any()
+
+
+def figure_facing(sign: int) -> Figure:
+    """Somebody upright who faces us, or turns away: half a turn about the vertical."""
+    upright = Manner((1, 0, 0, 0), 0, (1, 0, 0, 0), 0, 0, dict.fromkeys(SPORTS.limits, (-0.1, 0, 0.1)))
+    figure = sample_figure(np.random.default_rng(0), upright)
+    turned = np.diag([sign, 1, sign])
+    return Figure(
+        {name: turned @ point for name, point in figure.points.items()},
+        {name: turned @ frame for name, frame in figure.frames.items()},
+    )

@@ -1,46 +1,83 @@
-"""One synthetic photograph: a person before clutter, sometimes beside somebody else, under uneven light."""
+"""One synthetic photograph: people before clutter, under uneven light."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posetables.data.skeletons.lsp import SKELETON as LSP
-from posetables.data.synthetic_clothes import GIRTHS, dress, sample_kit
-from posetables.data.synthetic_figure import Array, Figure, sample_figure
-from posetables.data.synthetic_painting import OVERSAMPLING, Canvas, Picture, paint, sample_colour, shade
+from posetables.data.synthetic.clothes import GIRTHS, Kit, dress, portray, sample_kit
+from posetables.data.synthetic.figure import FACE, Array, Figure, sample_figure
+from posetables.data.synthetic.painting import OVERSAMPLING, Canvas, Picture, paint, sample_colour, shade
+
+Mask = NDArray[np.bool_]
 
 MUTED = (0, 180), (0, 140), (40, 240)
 """HSV of settings and of what stands about in them: less vivid than clothes, as a rule."""
 
 
-def photograph(
-    rng: np.random.Generator, figure: Figure, stature: float, size: tuple[int, int]
-) -> tuple[Picture, NDArray[np.bool_]]:
-    """A picture (H, W, 3), BGR, of `size` (W, H) and which joints (14,) of the figure are hidden by the body.
+@dataclass(frozen=True)
+class Person:
+    """A figure in pixels, 0 = centre of the first pixel; `stature` is its height in pixels if it stood upright."""
 
-    `figure` is in pixels, 0 = centre of the first pixel, and `stature` is its height if it stood upright.
+    figure: Figure
+    stature: float
+    kit: Kit
+
+
+def photograph(
+    rng: np.random.Generator, figure: Figure, stature: float, size: tuple[int, int], names: Sequence[str]
+) -> tuple[Picture, Mask]:
+    """A picture (H, W, 3), BGR, of `size` (W, H) and which of the named joints (J,) of a figure the body hides.
+
+    `figure` is in pixels, 0 = centre of the first pixel, and `stature` is its height if it stood upright. Now and then
+    somebody else is in the picture, half out of it.
     """
-    canvas = Canvas.on(_clutter(rng, size))
+    canvas = stage(rng, size)
     if rng.random() < 0.3:
         _paint_bystander(canvas, rng, stature, size)
     for capsule in dress(figure, stature, sample_kit(rng)):
         paint(canvas, capsule)
-    hidden = _hidden(canvas, figure.joints, stature)
-    shade(canvas, _light(rng))
-    picture = np.asarray(cv2.resize(canvas.colour, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return _exposed(rng, picture), hidden
+    unseen = hidden(canvas, figure, stature, names)
+    return develop(rng, canvas), unseen
 
 
-def _hidden(canvas: Canvas, joints: Array, stature: float) -> NDArray[np.bool_]:
-    """Whether something hides each joint: more than a hand's breadth in front of the limb that it belongs to.
+def stage(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
+    """An empty setting for a picture of `size` (W, H)."""
+    return Canvas.on(_clutter(rng, size))
 
-    The margin is fitted: it leaves about as many joints hidden as are marked in LSP, 7 in 100.
+
+def enter(canvas: Canvas, person: Person) -> Mask:
+    """Paints a person with nose and ears; the samples (H, W) of the canvas that show the person now."""
+    before = canvas.depth.copy()
+    for capsule in chain(*(part(person.figure, person.stature, person.kit) for part in (dress, portray))):
+        paint(canvas, capsule)
+    return np.asarray(canvas.depth != before)
+
+
+def hidden(canvas: Canvas, figure: Figure, stature: float, names: Sequence[str]) -> Mask:
+    """Whether something hides each named joint: more than a hand's breadth in front of the limb that it belongs to.
+
+    The margin is fitted: it leaves about as many joints hidden as are marked in LSP, 7 in 100. Points of the face lie
+    on the skin, and the head itself hides them.
     """
-    girths = np.array([GIRTHS[joint.removeprefix("right ").removeprefix("left ")] for joint in LSP.joints])
+    girths = np.array([GIRTHS.get(name.removeprefix("right ").removeprefix("left "), 0) for name in names])
+    margins = np.where(np.isin(names, list(FACE)), 0.02, 2 * girths + 0.045)
+    joints = figure.positions(names)
     seen = np.array([canvas.depth_at(x, y) for x, y, _ in joints])
-    return np.asarray(seen > joints[:, 2] + stature * (2 * girths + 0.045))
+    return np.asarray(seen > joints[:, 2] + stature * margins)
+
+
+def develop(rng: np.random.Generator, canvas: Canvas) -> Picture:
+    """The picture of what was painted: lit, reduced to its size, exposed."""
+    height, width = (side // OVERSAMPLING for side in canvas.depth.shape)
+    shade(canvas, _light(rng))
+    picture = np.asarray(cv2.resize(canvas.colour, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return _exposed(rng, picture)
 
 
 def _paint_bystander(canvas: Canvas, rng: np.random.Generator, stature: float, size: tuple[int, int]) -> None:

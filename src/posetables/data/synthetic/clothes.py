@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posetables.data.synthetic_figure import Array, Figure
-from posetables.data.synthetic_painting import Capsule, Floats, Texture, sample_colour
+from posetables.data.synthetic.figure import CROWN, Array, Figure
+from posetables.data.synthetic.painting import Capsule, Floats, Texture, sample_colour
 
 GIRTHS: Mapping[str, float] = {
-    "head top": 0.056, "jaw": 0.044, "neck": 0.030, "chest": 0.060, "waist": 0.050,
+    "head top": CROWN, "jaw": 0.044, "neck": 0.030, "chest": 0.060, "waist": 0.050,
     "shoulder": 0.036, "elbow": 0.027, "wrist": 0.020, "fingers": 0.019,
-    "hip": 0.052, "knee": 0.036, "ankle": 0.023, "toes": 0.018,
+    "pelvis": 0.052, "thorax": 0.060, "hip": 0.052, "knee": 0.036, "ankle": 0.023, "toes": 0.018,
 }  # fmt: skip
 """Radii of the body as fractions of stature."""
 
@@ -68,6 +68,17 @@ def dress(figure: Figure, stature: float, kit: Kit) -> Iterator[Capsule]:
     for side in ("right", "left"):
         yield from _arm(figure, side, stature * kit.girth, kit)
         yield from _leg(figure, side, stature * kit.girth, kit)
+
+
+def portray(figure: Figure, stature: float, kit: Kit) -> Iterator[Capsule]:
+    """Nose and ears, for the sets that label them."""
+    nose, unit = figure.points["nose"], 0.01 * stature
+    _, down, forward = figure.frames["head"].T * unit
+    bridge, tip = nose - 1.8 * down - 1.2 * forward, nose - 0.8 * forward
+    yield Capsule(bridge, tip, (0.5 * unit, 0.9 * unit), _plain(0.82 * kit.skin))
+    for side in ("right", "left"):
+        ear = figure.points[f"{side} ear"]
+        yield Capsule(ear - 0.8 * down, ear + 0.8 * down, (1.1 * unit, 0.8 * unit), _plain(0.75 * kit.skin))
 
 
 def _trunk(figure: Figure, unit: float, kit: Kit) -> Iterator[Capsule]:
