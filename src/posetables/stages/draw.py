@@ -14,7 +14,8 @@ from matplotlib.figure import Figure as Drawing
 from posetables.data import skeletons
 from posetables.metrics.curves import curves
 from posetables.recipe import is_released
-from posetables.stages.score import groups, pck_distances, read_pairs
+from posetables.stages.score import read_pairs
+from posetables.stages.scoring import joints_of, pck_distances
 
 if TYPE_CHECKING:
     from posetables.recipe import Figure, Panel, Tested
@@ -59,12 +60,12 @@ def draw(
 def distances_of(recipe: Tested, name: str, inputs: Mapping[str, Mapping[str, Path]]) -> np.ndarray:
     """(N, J) of one method, in units of the normaliser."""
     pairs = read_pairs(recipe, inputs[f"people:{name}"]["people"], inputs[f"predictions:{name}"]["predictions"])
-    return pck_distances(pairs.found, pairs.truth, pairs.labelled, skeletons.named(recipe.skeleton))
+    return pck_distances(pairs, skeletons.named(recipe.skeleton))
 
 
 def curve(distances: np.ndarray, panel: Panel, recipe: Tested, thresholds: np.ndarray) -> np.ndarray:
     """(T,) of the panel's column."""
-    group = groups("pck", skeletons.named(recipe.skeleton))[panel.column]
+    group = joints_of(skeletons.named(recipe.skeleton))[panel.column]
     values: np.ndarray = curves(distances, [group], thresholds.tolist())[:, 0]
     return values
 

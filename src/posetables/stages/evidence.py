@@ -18,9 +18,10 @@ import numpy as np
 from posetables.data import skeletons
 from posetables.data.people import read_columns
 from posetables.errors import InputError
-from posetables.metrics import bootstrap, pck
+from posetables.metrics import bootstrap
 from posetables.papers.rounding import rounded
-from posetables.stages.score import BOOTSTRAP_KEY, groups
+from posetables.stages.score import BOOTSTRAP_KEY
+from posetables.stages.scoring import METRICS
 
 if TYPE_CHECKING:
     from posetables.papers.published import Published
@@ -136,9 +137,12 @@ def _cost(source: Source, path: Path) -> Number:
 
 
 def _score(source: Source, path: Path) -> Number:
-    metric, column = source.key
-    table = read_columns(path, "person", metric)
-    people, hits = tuple(table["person"].tolist()), table[metric]
-    group = [groups(metric, skeletons.named(source.skeleton))[column]]
-    draws = pck.columns(hits, group, bootstrap.resamples(len(people), BOOTSTRAP_KEY))[:, 0]
-    return replace(_drawn(float(pck.columns(hits, group)[0]), draws, people), files=(str(path),))
+    name, column = source.key
+    metric = METRICS[name]
+    table = read_columns(path, "person", metric.hits)
+    people, hits = tuple(table["person"].tolist()), table[metric.hits]
+    groups = metric.groups(skeletons.named(source.skeleton))
+    place = list(groups).index(column)
+    values = metric.columns(hits, list(groups.values()), None)
+    draws = metric.columns(hits, list(groups.values()), bootstrap.resamples(len(people), BOOTSTRAP_KEY))
+    return replace(_drawn(float(values[place]), draws[:, place], people), files=(str(path),))
