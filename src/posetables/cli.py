@@ -15,7 +15,7 @@ from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.progress import say
 from posetables.provenance.artifact import Artifact, make
-from posetables.recipe import SCALES, ScaleName, pick
+from posetables.recipe import SCALES, Experiment, ScaleName, pick
 from posetables.stages.artifacts import Artifacts
 
 Verb = Callable[[Artifacts, argparse.Namespace], int | None]
@@ -59,12 +59,14 @@ def parser() -> argparse.ArgumentParser:
 
     verb(fetch, "dataset", "--images")
     verb(annotate, "dataset")
-    verb(crop, "dataset")
+    verb(detect, "split", "detector")
+    verb(crop, "dataset", "--boxes")
     verb(train, "experiment", "--seed", "--stage", "--workers")
     verb(predict, "experiment", "--seed", "--protocol")
     verb(adopt, "experiment")
     verb(score, "experiment", "--seed", "--protocol")
     verb(measure, "experiment")
+    verb(speed, "experiment", "--protocol")
     verb(tabulate, "item")
     verb(draw, "item")
     verb(show, "item", "--row")
@@ -91,6 +93,8 @@ def _seed(text: str) -> int:
 
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "action": {"choices": ["check"]},
+    "split": {"help": "<data set>/<split>"},
+    "--boxes": {"help": "<split>/<detector>: the people whom a detector found (default: whom the labels name)"},
     "--images": {"action": "store_true", "help": "the images that the labels name, not the labels"},
     "--seed": {"type": _seed, "default": 0},
     "--protocol": {"help": "how it is tested (default: the first of its setup)"},
@@ -151,10 +155,26 @@ def crop(artifacts: Artifacts, options: argparse.Namespace) -> None:
     from posetables.stages import crop as stage
 
     recipe = artifacts.recipes.cropping(options.dataset, artifacts.scale)
+    artifact = artifacts.crop(options.dataset)
+    if options.boxes:
+        split, _, detector = options.boxes.partition("/")
+        artifact = artifacts.crop_boxes(artifacts.recipes.split(f"{options.dataset}/{split}"), detector)
     _make(
-        artifacts.crop(options.dataset),
+        artifact,
         lambda inputs, outputs: stage.crop(recipe, inputs["people"]["people"], folder_of(inputs["images"]), outputs),
     )
+
+
+def detect(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Find the people in the images of a split."""
+    recipe, test = artifacts.recipes.detector(options.detector), artifacts.recipes.split(options.split)
+
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        from posetables.stages import detect as stage
+
+        return stage.detect(recipe, test, inputs, outputs)
+
+    _make(artifacts.detect(test, options.detector), run)
 
 
 def train(artifacts: Artifacts, options: argparse.Namespace) -> None:
@@ -197,14 +217,20 @@ def adopt(artifacts: Artifacts, options: argparse.Namespace) -> None:
 
 def score(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Score an experiment's predictions, or published ones."""
-    from posetables.stages import score as stage
-
     recipe = artifacts.recipes.tested(options.experiment, artifacts.scale)
     name = artifacts.recipes.protocol(options.experiment, options.protocol)
-    _make(
-        artifacts.score(options.experiment, name, options.seed),
-        lambda inputs, outputs: stage.score(recipe, inputs, outputs),
-    )
+    artifact = artifacts.score(options.experiment, name, options.seed)
+
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        if "oks" in recipe.metrics or "boxes" in inputs:
+            from posetables.stages import score_coco
+
+            return (score_coco.score_boxes if "boxes" in inputs else score_coco.score_poses)(recipe, inputs, outputs)
+        from posetables.stages import score as stage
+
+        return stage.score(recipe, inputs, outputs)
+
+    _make(artifact, run)
 
 
 def measure(artifacts: Artifacts, options: argparse.Namespace) -> None:
@@ -217,6 +243,23 @@ def measure(artifacts: Artifacts, options: argparse.Namespace) -> None:
         return stage.measure(recipe, outputs)
 
     _make(artifacts.measure(options.experiment), run)
+
+
+def speed(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Time a whole test, or a detector, on real images."""
+    recipes, name = artifacts.recipes, artifacts.recipes.protocol(options.experiment, options.protocol)
+    recipe = recipes.tested(options.experiment, artifacts.scale)
+
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        from posetables.stages import speed as stage
+
+        if isinstance(recipe, Experiment):
+            cropping = recipes.cropping(recipe.test.dataset, artifacts.scale)
+            return stage.time_test(recipe, recipe.protocol(name), cropping, inputs, outputs)
+        detector = recipes.detector(options.experiment.rpartition("/")[2])
+        return stage.time_detector(detector, recipe.test, inputs, outputs)
+
+    _make(artifacts.speed(options.experiment, name), run)
 
 
 def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:

@@ -18,8 +18,11 @@ from posetables.papers.consistency import RULES
 from posetables.papers.published import Published
 from posetables.papers.published import read as read_published
 from posetables.recipe import (
+    BOXES,
+    DETECTED,
     PUBLISHED,
     RELEASED,
+    TRUTH,
     Annotation,
     Augment,
     ByColumn,
@@ -28,6 +31,7 @@ from posetables.recipe import (
     Comparison,
     Compute,
     Cropping,
+    Detector,
     Experiment,
     Figure,
     Findings,
@@ -44,6 +48,7 @@ from posetables.recipe import (
     Table,
     Tested,
     Tolerance,
+    is_detected,
     is_released,
     pick,
     unknown,
@@ -155,6 +160,8 @@ class Scale(Params):
     """Radius of target maps, likewise; where none is given it shrinks with the input."""
     people: Mapping[str, Mapping[str, tuple[int, int]]] = {}
     pretrained: bool = True
+    detectors: Mapping[str, str] = {}
+    """Detector of the paper -> what stands in for it."""
     networks: Mapping[str, Mapping[str, int | float]] = {}
     trainings: Mapping[str, ScaledTraining] = {}
     compute: Compute
@@ -197,6 +204,7 @@ class Recipes:
             ("trainings", scale.trainings, backbones),
             ("people", scale.people, self._datasets),
             ("input", scale.input, inputs),
+            ("detectors", scale.detectors, self._detectors),
         ):
             if wrong := next((entry for entry in changed if entry not in known), None):
                 raise InputError(f"{file}: {name}.{key}: {wrong} is nowhere else; one of: {_listed(known)}")
@@ -257,20 +265,47 @@ class Recipes:
             pick(RULES, rule, "rule", f"{file}: decided.{name}")
         return findings
 
-    def sources(self, table: Table, row: str, name: str) -> tuple[Source, ...]:
+    def sources(self, table: Table, row: str, name: str, scale: ScaleName) -> tuple[Source, ...]:
         """What our number of a cell is read from; nothing for a cell without an experiment."""
-        column = table.columns[name]
-        return tuple(
-            Source(
-                read=column.read,
-                experiment=experiment,
-                protocol=self.protocol_in(table, row, experiment),
-                skeleton=self.tested(experiment, "paper").skeleton,
-                key=column.key,
-                factor=factor,
-            )
-            for experiment, factor in table.terms(row, name).items()
-        )
+        column, found = table.columns[name], []
+        for experiment, factor in table.terms(row, name).items():
+            named = self._at(experiment, scale)
+            protocol = self.protocol_in(table, row, named)
+            recipe, boxes = self.tested(named, scale), ""
+            if "oks" in recipe.metrics and isinstance(recipe, Experiment):
+                given, taken = (self.experiment(named, at).protocol(protocol).boxes for at in ("paper", scale))
+                boxes = taken if taken == given else f"{taken} instead of {given}"
+            if column.read == "speed" and not self._can_be_timed(recipe, named, protocol):
+                return ()
+            found.append(
+                Source(
+                    read=column.read, experiment=named, protocol=protocol, skeleton=recipe.skeleton, key=column.key,
+                    factor=factor, boxes=boxes,
+                )
+            )  # fmt: skip
+        return tuple(found)
+
+    def _at(self, experiment: str, scale: ScaleName) -> str:
+        """What stands for an experiment of the paper at a scale: another detector, where one cannot run."""
+        if not is_detected(experiment):
+            return experiment
+        setup, _, name = experiment.rpartition("/")
+        return f"{setup}/{self.scale(scale).detectors.get(name, name)}"
+
+    def _can_be_timed(self, recipe: Tested, name: str, protocol: str) -> bool:
+        """Whether people are found here: what others found in their time came as a file."""
+        boxes = recipe.protocol(protocol).boxes if isinstance(recipe, Experiment) else name.rpartition("/")[2]
+        return boxes == TRUTH or self.detector(boxes).file is None
+
+    def finding(self, test: Split, boxes: str) -> tuple[str, str] | None:
+        """Whose time is that of finding the people, (experiment, protocol); None for labelled boxes."""
+        if boxes == TRUTH:
+            return None
+        predictions = self.detector(boxes).predictions
+        if predictions is None:
+            return f"{DETECTED}/{test.dataset}-{test.split}/{boxes}", BOXES
+        experiment, _, protocol = predictions.rpartition("/")
+        return experiment, protocol
 
     def _check_comparison(self, comparison: Comparison, where: str) -> None:
         """Every cell that is named is printed in a table."""
@@ -324,7 +359,7 @@ class Recipes:
             pick(table.columns, column, "column", where)
         published, empty = self.published(table), True
         for column in table.columns:
-            sources = self.sources(table, row, column)
+            sources = self.sources(table, row, column, "paper")
             printed = published.get((row, column))
             empty = empty and not sources and printed is None
             if printed and printed.kind == "cited" and not all(is_released(each.experiment) for each in sources):
@@ -371,6 +406,9 @@ class Recipes:
 
     def protocol(self, experiment: str, chosen: str | None) -> str:
         """How an experiment is tested: as chosen, else the first way of its setup; a published file has one way."""
+        if is_detected(experiment):
+            self.tested(experiment, "paper")
+            return pick({BOXES: BOXES}, chosen or BOXES, "protocol", experiment)
         if is_released(experiment):
             self.release(experiment)
             return pick({PUBLISHED: PUBLISHED}, chosen or PUBLISHED, "protocol", experiment)
@@ -381,14 +419,34 @@ class Recipes:
 
     def protocol_in(self, table: Table, row: str, experiment: str) -> str:
         """How an experiment in a row of a table is tested: as the table says of networks."""
-        return self.protocol(experiment, None if is_released(experiment) else table.tested_by(row))
+        of_network = not is_released(experiment) and not is_detected(experiment)
+        return self.protocol(experiment, table.tested_by(row) if of_network else None)
 
     def tested(self, name: str, scale: ScaleName) -> Tested:
-        """What a score reads of the predictions of an experiment, or of a published file."""
+        """What a score reads of the predictions of an experiment, of a published file, or of a detector."""
+        if is_detected(name):
+            return self._detected(name)
         return self.release(name) if is_released(name) else self.experiment(name, scale)
+
+    def _detected(self, name: str) -> Tested:
+        _, _, place = name.partition("/")
+        place, _, detector = place.partition("/")
+        self.detector(detector)
+        test = self.split("/".join(place.rsplit("-", 1)))
+        source = self.source(test.dataset)
+        return Tested(
+            name=name,
+            skeleton=source.skeleton or "",
+            labels=source.labels[0],
+            test=test,
+            metrics=("detection",),
+        )
 
     def release(self, name: str) -> Release:
         return pick(self._releases, name, "published predictions", self.params / "releases.yaml")
+
+    def detector(self, name: str) -> Detector:
+        return pick(self._detectors, name, "detector", self.params / "detectors.yaml")
 
     @functools.cache  # noqa: B019
     def source(self, dataset: str) -> DataSource:
@@ -452,7 +510,10 @@ class Recipes:
             },
             protocols={
                 key: (protocol := pick(content.protocols, key, "protocol", file)).model_copy(
-                    update={"blur": protocol.blur * zoom}
+                    update={
+                        "blur": protocol.blur * zoom,
+                        "boxes": changes.detectors.get(protocol.boxes, protocol.boxes),
+                    }
                 )
                 for key in setup.protocols
             },
@@ -481,12 +542,16 @@ class Recipes:
         shorter = changed.model_dump(include={"epochs", "batch", "warmup"})
         return stage.model_copy(update=shorter | {"optimizer": training.optimizer.model_copy(update=faster)})
 
-    def _split(self, text: str, labels: str, file: Path) -> Split:
+    def split(self, text: str) -> Split:
+        """`<data set>/<split>`."""
         dataset, _, split = text.partition("/")
-        source = self.source(dataset)
-        pick(source.splits, split, f"split of {dataset}", file)
-        pick(dict.fromkeys(source.labels), labels, f"labels of {dataset}", file)
+        pick(self.source(dataset).splits, split, f"split of {dataset}", self.params / "datasets")
         return Split(dataset=dataset, split=split)
+
+    def _split(self, text: str, labels: str, file: Path) -> Split:
+        split = self.split(text)
+        pick(dict.fromkeys(self.source(split.dataset).labels), labels, f"labels of {split.dataset}", file)
+        return split
 
     # Files.
 
@@ -537,6 +602,14 @@ class Recipes:
             for folder, setup in setups.items()
             for method, released in setup.methods.items()
             if (name := f"{RELEASED}/{folder}/{method}")
+        }
+
+    @functools.cached_property
+    def _detectors(self) -> Mapping[str, Detector]:
+        path = self.params / "detectors.yaml"
+        return {
+            name: yaml_files.validate(path, each | {"name": name}, Detector, name)
+            for name, each in yaml_files.load(path).items()
         }
 
     @functools.cached_property

@@ -87,6 +87,16 @@ class Protocol(Params):
     boxes: str = Field(TRUTH, description="who says where the people are: their labels, or a detector")
 
 
+class Detector(Params):
+    """Who says where the people of an image are, when their labels do not: `posetables.data.detectors.<kind>`."""
+
+    name: str
+    kind: str
+    dataset: str | None = Field(None, description="data set of its weights, or of the file of what it found")
+    file: str | None = Field(None, description="what somebody else found, among the files of the data set")
+    predictions: str | None = Field(None, description="<experiment>/<protocol>: boxes around the joints that it found")
+
+
 class Split(Params):
     """People of one data set."""
 
@@ -101,6 +111,8 @@ class Compute(Params):
     precision: Literal["float32", "bfloat16"]
 
 
+DETECTED, BOXES = "detected", "boxes"
+"""First part of the name of a detector's boxes, `detected/<dataset>-<split>/<detector>`; and their protocol."""
 RELEASED, PUBLISHED = "released", "published"
 """First part of the name of published predictions, `released/<setup>/<method>`; and their protocol, whatever it was."""
 
@@ -314,6 +326,7 @@ class Source(Params):
     skeleton: str
     key: tuple[str, ...]
     factor: float
+    boxes: str = Field("", description="who says where people are, where several do")
 
     @property
     def input(self) -> str:
@@ -335,6 +348,11 @@ class Findings(Params):
 def is_released(experiment: str) -> bool:
     """Whether it stands for a published prediction file, scored here, and not for a network of ours."""
     return experiment.startswith(f"{RELEASED}/")
+
+
+def is_detected(experiment: str) -> bool:
+    """Whether it stands for the boxes of a detector."""
+    return experiment.startswith(f"{DETECTED}/")
 
 
 def pick(entries: Mapping[str, Value], name: str, what: str, where: Path | str) -> Value:

@@ -20,6 +20,8 @@ ARTIFACTS = {scale: Artifacts(RECIPES, scale) for scale in SCALES}
 wildcard_constraints:
     inside="(mini/|lite/)?",
     dataset="[a-z0-9-]+",
+    split="[a-z]+",
+    detector="[a-z0-9-]+",
     experiment="[a-z]+/[a-z0-9-]+/[a-z0-9-]+",
     setup="[a-z0-9-]+",
     method="[a-z0-9-]+",
@@ -33,6 +35,10 @@ wildcard_constraints:
 def scale_of(wildcards):
     """Scale of a path: `results/mini/...`, `results/lite/...`, or the paper's."""
     return Path(wildcards.inside).name or "paper"
+
+
+def split_of(wildcards):
+    return RECIPES.split(f"{wildcards.dataset}/{wildcards.split}")
 
 
 def artifacts(wildcards):
@@ -124,6 +130,14 @@ def cropped(wildcards):
     return artifacts(wildcards).crop(wildcards.dataset)
 
 
+def detected(wildcards):
+    return artifacts(wildcards).detect(split_of(wildcards), wildcards.detector)
+
+
+def boxes_cropped(wildcards):
+    return artifacts(wildcards).crop_boxes(split_of(wildcards), wildcards.detector)
+
+
 def trained(wildcards):
     return artifacts(wildcards).train(wildcards.experiment, wildcards.stage, int(wildcards.seed))
 
@@ -142,6 +156,10 @@ def scored(wildcards):
 
 def measured(wildcards):
     return artifacts(wildcards).measure(wildcards.experiment)
+
+
+def timed(wildcards):
+    return artifacts(wildcards).speed(wildcards.experiment, wildcards.protocol)
 
 
 def tabulated(wildcards):

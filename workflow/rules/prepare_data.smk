@@ -11,10 +11,10 @@ rule fetch_dataset:
         files_of(fetched),
     output:
         "data/raw/{inside}{dataset}{part}.manifest.json",
-    wildcard_constraints:
-        part="([.]labels)?",
     log:
         "logs/{inside}fetch/{dataset}{part}.log",
+    wildcard_constraints:
+        part="([.]labels)?",
     params:
         scale=scale_of,
     shell:
@@ -66,3 +66,44 @@ rule crop_people:
         scale=scale_of,
     shell:
         "posetables crop {wildcards.dataset} --scale {params.scale} 2>&1 | tee {log}"
+
+
+# A GPU where the detector is a network; boxes of a file, or around joints, cost nothing.
+rule detect_people:
+    input:
+        files_of(detected),
+    output:
+        "results/{inside}detections/{dataset}-{split}/{detector}.json",
+        "results/{inside}detections/{dataset}-{split}/{detector}.parquet",
+        "results/{inside}detections/{dataset}-{split}/{detector}.manifest.json",
+    log:
+        "logs/{inside}detect/{dataset}-{split}/{detector}.log",
+    resources:
+        gpu=needs("predict", "gpu"),
+        mem_mb=needs("predict", "mem_mb"),
+        runtime=needs("predict", "runtime"),
+    params:
+        scale=scale_of,
+    shell:
+        "posetables detect {wildcards.dataset}/{wildcards.split} {wildcards.detector}"
+        " --scale {params.scale} 2>&1 | tee {log}"
+
+
+rule crop_boxes:
+    input:
+        files_of(boxes_cropped),
+    output:
+        "data/prepared/{inside}{dataset}/{split}/{detector}/crops.parquet",
+        "data/prepared/{inside}{dataset}/{split}/{detector}/crops.npy",
+        "data/prepared/{inside}{dataset}/{split}/{detector}/crops.manifest.json",
+    log:
+        "logs/{inside}crop/{dataset}/{split}/{detector}.log",
+    resources:
+        gpu=needs("data", "gpu"),
+        mem_mb=needs("data", "mem_mb"),
+        runtime=needs("data", "runtime"),
+    params:
+        scale=scale_of,
+    shell:
+        "posetables crop {wildcards.dataset} --boxes {wildcards.split}/{wildcards.detector}"
+        " --scale {params.scale} 2>&1 | tee {log}"

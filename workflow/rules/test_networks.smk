@@ -73,6 +73,27 @@ rule measure_network:
         "posetables measure {wildcards.experiment} --scale {params.scale} 2>&1 | tee {log}"
 
 
+rule time_test:
+    input:
+        files_of(timed),
+    output:
+        "results/{inside}scores/{experiment}/{protocol}.speed.json",
+        "results/{inside}scores/{experiment}/{protocol}.speed.manifest.json",
+    log:
+        "logs/{inside}speed/{experiment}/{protocol}.log",
+    threads: workflow.cores
+    resources:
+        cpus_per_task=threads_of,
+        gpu=needs("measure", "gpu"),
+        mem_mb=needs("measure", "mem_mb"),
+        runtime=needs("measure", "runtime"),
+    params:
+        scale=scale_of,
+    shell:
+        "posetables speed {wildcards.experiment} --protocol {wildcards.protocol}"
+        " --scale {params.scale} 2>&1 | tee {log}"
+
+
 # Every file of the experiments of one setup, for whoever keeps all of them: `--config setup=hcrn/lsp-pc scale=mini`.
 rule make_experiments:
     input:

@@ -12,7 +12,20 @@ from posetables.papers.claims import Known, Part, Place, parts
 from posetables.params import Recipes
 from posetables.provenance import identity, manifest
 from posetables.provenance.artifact import Artifact
-from posetables.recipe import PUBLISHED, SCALES, Experiment, Params, ScaleName, Source, Table, is_released
+from posetables.recipe import (
+    PUBLISHED,
+    SCALES,
+    TRUTH,
+    Detector,
+    Experiment,
+    Params,
+    ScaleName,
+    Source,
+    Split,
+    Table,
+    is_detected,
+    is_released,
+)
 from posetables.stages import tabulate
 
 
@@ -146,6 +159,51 @@ class Artifacts:
         )
 
     @cache  # noqa: B019
+    def detect(self, test: Split, name: str) -> Artifact:
+        """Boxes of people in the images of a split."""
+        detector = self.recipes.detector(name)
+        place = self.root / "detections" / f"{test.dataset}-{test.split}"
+        inputs = {"people": self.annotate(test.dataset)}
+        if detector.predictions is not None:
+            experiment, _, protocol = detector.predictions.rpartition("/")
+            recipe = self.recipes.experiment(experiment, self.scale)
+            inputs["predictions"] = self.predict(experiment, protocol, seed=0)
+            inputs["crops"] = self.crops_of(recipe.test, recipe.protocol(protocol).boxes)
+        elif detector.file is not None and detector.dataset is not None:
+            inputs["file"] = self.fetch(detector.dataset)
+        else:
+            inputs |= self._eyes(test, detector)
+        return Artifact(
+            stage="detect",
+            recipe=_plain(detector) | {"test": _plain(test)},
+            modules=("posetables.stages.detect", f"posetables.data.detectors.{detector.kind}"),
+            outputs={"boxes": place / f"{name}.json", "people": place / f"{name}.parquet"},
+            manifest=place / f"{name}.manifest.json",
+            inputs=inputs,
+        )
+
+    def _eyes(self, test: Split, detector: Detector) -> dict[str, Artifact]:
+        """What a detector that looks at images needs."""
+        images = {"images": self.fetch_images(test.dataset)}
+        return images if detector.dataset is None else images | {"weights": self.fetch(detector.dataset)}
+
+    @cache  # noqa: B019
+    def crop_boxes(self, test: Split, detector: str) -> Artifact:
+        """The people of a split as a detector finds them."""
+        folder = self.prepared / test.dataset / test.split / detector
+        return Artifact(
+            stage="crop",
+            recipe=_plain(self.recipes.cropping(test.dataset, self.scale)),
+            modules=("posetables.stages.crop",),
+            outputs={"crops": folder / "crops.parquet", "pixels": folder / "crops.npy"},
+            manifest=folder / "crops.manifest.json",
+            inputs={"people": self.detect(test, detector), "images": self.fetch_images(test.dataset)},
+        )
+
+    def crops_of(self, test: Split, boxes: str) -> Artifact:
+        return self.crop(test.dataset) if boxes == TRUTH else self.crop_boxes(test, boxes)
+
+    @cache  # noqa: B019
     def train(self, name: str, stage: str, seed: int) -> Artifact:
         experiment = self.recipes.experiment(name, self.scale)
         recipe = experiment.stage(stage)
@@ -181,7 +239,7 @@ class Artifacts:
             outputs={"predictions": predictions},
             manifest=manifest.beside(predictions),
             inputs={
-                "crops": self.crop(experiment.test.dataset),
+                "crops": self.crops_of(experiment.test, experiment.protocol(protocol).boxes),
                 "weights": self.train(name, experiment.final_stage, seed),
             },
         )
@@ -205,16 +263,24 @@ class Artifacts:
         experiment = self.recipes.tested(name, self.scale)
         self.recipes.protocol(name, protocol)
         folder = self.root / "scores" / name / f"seed{seed}"
+        inputs = {"people": self.annotate(experiment.test.dataset)}
+        module = "score"
+        if is_detected(name):
+            inputs["boxes"] = self.detect(experiment.test, name.rpartition("/")[2])
+            module = "score_coco"
+        else:
+            inputs["predictions"] = self._predictions(name, protocol, seed)
+        if "oks" in experiment.metrics:
+            boxes = self.recipes.experiment(name, self.scale).protocol(protocol).boxes
+            inputs["crops"] = self.crops_of(experiment.test, boxes)
+            module = "score_coco"
         return Artifact(
             stage="score",
             recipe=_plain(experiment, "skeleton", "labels", "test", "metrics"),
-            modules=("posetables.stages.score", _skeleton(experiment.skeleton)),
+            modules=(f"posetables.stages.{module}", _skeleton(experiment.skeleton)),
             outputs={"scores": folder / f"{protocol}.json", "hits": folder / f"{protocol}.hits.parquet"},
             manifest=folder / f"{protocol}.manifest.json",
-            inputs={
-                "people": self.annotate(experiment.test.dataset),
-                "predictions": self._predictions(name, protocol, seed),
-            },
+            inputs=inputs,
         )
 
     def _predictions(self, name: str, protocol: str, seed: int) -> Artifact:
@@ -230,6 +296,39 @@ class Artifacts:
             modules=("posetables.stages.measure", *_network(experiment)),
             outputs={"cost": cost},
             manifest=manifest.beside(cost),
+        )
+
+    @cache  # noqa: B019
+    def speed(self, name: str, protocol: str) -> Artifact:
+        """Seconds an image of finding people, or of a whole test."""
+        speed = self.root / "scores" / name / f"{protocol}.speed.json"
+        if is_detected(name):
+            test, detector = self.recipes.tested(name, self.scale).test, self.recipes.detector(name.rpartition("/")[2])
+            recipe = _plain(detector) | {"test": _plain(test)}
+            modules: tuple[str, ...] = (f"posetables.data.detectors.{detector.kind}",)
+            inputs = {"people": self.annotate(test.dataset)} | self._eyes(test, detector)
+        else:
+            experiment = self.recipes.experiment(name, self.scale)
+            tested = experiment.protocol(protocol)
+            read = ("skeleton", "test", "input", "pixels", "codecs", "network", "compute")
+            recipe = _plain(experiment, *read) | {
+                "protocol": _plain(tested),
+                "cropping": _plain(self.recipes.cropping(experiment.test.dataset, self.scale)),
+            }
+            modules = _network(experiment)
+            inputs = {
+                "crops": self.crops_of(experiment.test, tested.boxes),
+                "images": self.fetch_images(experiment.test.dataset),
+            }
+            if (finding := self.recipes.finding(experiment.test, tested.boxes)) is not None:
+                inputs["boxes"] = self.speed(*finding)
+        return Artifact(
+            stage="speed",
+            recipe=recipe,
+            modules=("posetables.stages.speed", *modules),
+            outputs={"speed": speed},
+            manifest=manifest.beside(speed),
+            inputs=inputs,
         )
 
     @cache  # noqa: B019
@@ -258,13 +357,15 @@ class Artifacts:
             (row, column): read
             for row in table.rows
             for column in table.columns
-            if (read := self.recipes.sources(table, row, column))
+            if (read := self.recipes.sources(table, row, column, self.scale))
         }
 
     def read(self, source: Source) -> Artifact:
         """Where a number lies."""
         if source.read == "cost":
             return self.measure(source.experiment)
+        if source.read == "speed":
+            return self.speed(source.experiment, source.protocol)
         return self.score(source.experiment, source.protocol, seed=0)
 
     @cache  # noqa: B019
@@ -327,7 +428,9 @@ class Artifacts:
         for place in places:
             table = recipes.table(place.item)
             ours = [
-                each for each in recipes.sources(table, place.row, place.column) if not is_released(each.experiment)
+                each
+                for each in recipes.sources(table, place.row, place.column, self.scale)
+                if not is_released(each.experiment)
             ]
             known[place] = Known(recipes.numbers.get(place), ours, table.stand_in(place.row))
         return known

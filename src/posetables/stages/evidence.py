@@ -120,14 +120,14 @@ class Evidence:
         known = (source.input, source.key)
         if known not in self.numbers:
             files = self.inputs[source.input]
-            self.numbers[known] = (
-                _cost(source, files["cost"]) if source.read == "cost" else _score(source, files["hits"])
-            )
+            read = _score if source.read == "score" else _timed_or_counted
+            self.numbers[known] = read(source, files)
         return self.numbers[known]
 
 
-def _cost(source: Source, path: Path) -> Number:
+def _timed_or_counted(source: Source, files: Mapping[str, Path]) -> Number:
     """A count is exact; a time has the spread of single runs, which is more than that of their median."""
+    path = files[source.read]
     content = json.loads(path.read_text())
     entry = content[source.key[0]]
     if "low" not in entry:
@@ -136,9 +136,11 @@ def _cost(source: Source, path: Path) -> Number:
     return Number(entry["value"], entry["low"], entry["high"], devices=devices, files=(str(path),))
 
 
-def _score(source: Source, path: Path) -> Number:
+def _score(source: Source, files: Mapping[str, Path]) -> Number:
     name, column = source.key
-    metric = METRICS[name]
+    if name not in METRICS:
+        return _average_precision(source, files)
+    metric, path = METRICS[name], files["hits"]
     table = read_columns(path, "person", metric.hits)
     people, hits = tuple(table["person"].tolist()), table[metric.hits]
     groups = metric.groups(skeletons.named(source.skeleton))
@@ -146,3 +148,12 @@ def _score(source: Source, path: Path) -> Number:
     values = metric.columns(hits, list(groups.values()), None)
     draws = metric.columns(hits, list(groups.values()), bootstrap.resamples(len(people), BOOTSTRAP_KEY))
     return replace(_drawn(float(values[place]), draws[:, place], people), files=(str(path),))
+
+
+def _average_precision(source: Source, files: Mapping[str, Path]) -> Number:
+    """Its draws are kept themselves, as AP is no sum over people."""
+    metric, column = source.key
+    table = read_columns(files["hits"], "over", f"{metric} {column}")
+    value = float(json.loads(files["scores"].read_text())[metric][column]["value"])
+    number = _drawn(value, table[f"{metric} {column}"], tuple(table["over"][:1].tolist()))
+    return replace(number, files=(str(files["hits"]),))

@@ -13,7 +13,7 @@ from posetables.errors import InputError
 from posetables.papers.published import Published
 from posetables.papers.rounding import rounded
 from posetables.papers.verdict import Kind, verdict
-from posetables.recipe import Read, Source, Table, Tolerance, is_released
+from posetables.recipe import Column, Read, Source, Table, Tolerance, is_released
 from posetables.stages import cells
 from posetables.stages.cells import Cell
 
@@ -142,7 +142,7 @@ def cell(
         kind=kind,
         scale=scale,
         proxy=proxy or "",
-        convention=f"batch 1, warm median, {device}" if device else table.convention,
+        convention=convention(table, column, found, device),
         published=published.printed if published else "",
         tolerance=allowed,
         verdict=judged,
@@ -152,6 +152,15 @@ def cell(
         artifact=" ".join(each.artifact for each in found),
         key=".".join(column.key) if found else "",
     )
+
+
+def convention(table: Table, column: Column, found: Sequence[Found], device: str | None) -> str:
+    """How the number came about: what is scored, or what is timed; and whose boxes, where several say them."""
+    told = table.convention
+    if device is not None:
+        told = f"{'batch 1, warm median' if column.read == 'cost' else 'mean over images'}, {device}"
+    boxes = dict.fromkeys(each.source.boxes for each in found if each.source.boxes)
+    return f"{told}; boxes: {', '.join(boxes)}" if boxes else told
 
 
 def line(table: Table, row: Sequence[Cell]) -> dict[str, str]:

@@ -1,0 +1,55 @@
+"""Find the people of a split: boxes in COCO's format, from a detector that looks or from what others found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+
+from posetables.data import detections, detectors
+from posetables.data.people import read_columns, read_people
+from posetables.progress import track
+from posetables.stages.annotate import tabled
+from posetables.stages.crop import read_image
+
+if TYPE_CHECKING:
+    from posetables.data.detections import Detections
+    from posetables.recipe import Detector, Split
+
+
+def detect(
+    recipe: Detector, test: Split, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Write `boxes` (JSON, a list of COCO detections), and `people` (Parquet): whom to crop, one line a box."""
+    images = read_people(inputs["people"]["frames"], test.split, "image")["image"].tolist()
+    if recipe.predictions is not None:
+        found = around_predictions(inputs["predictions"]["predictions"], inputs["crops"]["crops"])
+    elif recipe.file is not None:
+        found = detectors.named(recipe.kind).read(next(iter(inputs["file"].values())).parent / recipe.file)
+    else:
+        found = look(recipe, images, inputs)
+    detections.write(found, outputs["boxes"])
+    people = detections.people_of(found, {test.split: images})
+    tabled(people).to_parquet(outputs["people"], index=False)
+    return {"images": len(images), "boxes": len(people.names)}
+
+
+def look(recipe: Detector, images: list[str], inputs: Mapping[str, Mapping[str, Path]]) -> Detections:
+    """What an image detector finds."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    weights = next(iter(inputs["weights"].values())) if "weights" in inputs else None
+    detector = detectors.named(recipe.kind).load(weights, device)
+    folder = next(iter(inputs["images"].values())).parent
+    found = {image: detector(read_image(folder / image)) for image in track(images, f"detect {recipe.name}")}
+    return detections.of_images(found)
+
+
+def around_predictions(predictions: Path, crops: Path) -> Detections:
+    """Boxes around the joints that a network of ours found."""
+    predicted = read_columns(predictions, "person", "joints", "scores")
+    image = pd.read_parquet(crops).set_index("person").loc[predicted["person"].tolist(), "image"].tolist()
+    joints = predicted["joints"].reshape(len(image), -1, 2)
+    return detectors.named("around").around(image, joints, predicted["scores"])

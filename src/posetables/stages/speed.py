@@ -1,0 +1,116 @@
+"""Time a whole test, from an image to the joints of everybody in it: seconds an image, as HCRN's Table X has them."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from posetables import device as devices
+from posetables.data import detectors
+from posetables.data.augment import Sampler
+from posetables.data.codecs import blur, peaks
+from posetables.data.loading import Batch
+from posetables.data.people import read_people
+from posetables.stages import network as networks
+from posetables.stages.crop import cut, read_image
+from posetables.stages.predict import fused_maps
+
+if TYPE_CHECKING:
+    from posetables.recipe import Cropping, Detector, Experiment, Protocol, Split
+
+WARM, IMAGES = 2, 12
+
+
+def time_detector(
+    recipe: Detector, test: Split, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Write `speed` (JSON): seconds in which a detector looks at one image of the split."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    detect = detectors.named(recipe.kind).load(weights_of(inputs), device.type)
+    folder = next(iter(inputs["images"].values())).parent
+    names = read_people(inputs["people"]["frames"], test.split, "image")["image"].tolist()
+    images = [read_image(folder / name) for name in names[: WARM + IMAGES]]
+    return write(timed(detect, images, device)[-IMAGES:], 0.0, device, outputs)
+
+
+def time_test(
+    recipe: Experiment,
+    protocol: Protocol,
+    cropping: Cropping,
+    inputs: Mapping[str, Mapping[str, Path]],
+    outputs: Mapping[str, Path],
+) -> dict[str, Any]:
+    """Write `speed` (JSON): the seconds that finding the people takes (input `boxes`, nothing for labelled ones), and
+    those of cutting them out and testing the network on them.
+
+    The weights are random: arithmetic takes the same time whatever the numbers are.
+    """
+    device = devices.choose(recipe.compute)
+    network = networks.build(recipe.network, recipe.skeleton).to(device).eval()
+    sampler = Sampler(recipe.pixels, device)
+    folder = next(iter(inputs["images"].values())).parent
+    table = pd.read_parquet(inputs["crops"]["crops"]).query("split == @recipe.test.split")
+    people = [(name, group) for name, group in table.groupby("image", sort=True)][: WARM + IMAGES]
+
+    def poses(image: np.ndarray, boxes: pd.DataFrame) -> None:
+        batch = cut_out(image, boxes, cropping)
+        peaks(blur(fused_maps(network, batch, sampler, recipe, protocol, device), protocol.blur))[1].cpu()
+
+    images = [(read_image(folder / str(name)), group) for name, group in people]
+    with torch.inference_mode():
+        seconds = timed(lambda each: poses(*each), images, device)[WARM:]
+    found = json.loads(inputs["boxes"]["speed"].read_text())["seconds"]["value"] if "boxes" in inputs else 0.0
+    return write(seconds, found, device, outputs)
+
+
+def cut_out(image: np.ndarray, boxes: pd.DataFrame, cropping: Cropping) -> Batch:
+    """The people of one image, as the store of crops would give them."""
+    side, density = round(cropping.resolution * cropping.margin), np.minimum(boxes["side"], cropping.resolution)
+    crops = [
+        cut(image, np.array([row.center_x, row.center_y]), each / row.side, side).transpose(2, 0, 1)
+        for row, each in zip(boxes.itertuples(), density, strict=True)
+    ]
+    count = len(crops)
+    nothing = torch.zeros(count, 0, 2)
+    return Batch(
+        0, np.arange(count), torch.from_numpy(np.stack(crops)), torch.tensor(density.to_numpy(np.float32)), nothing,
+        nothing[..., 0] > 0,
+    )  # fmt: skip
+
+
+def weights_of(inputs: Mapping[str, Mapping[str, Path]]) -> Path | None:
+    return next(iter(inputs["weights"].values())) if "weights" in inputs else None
+
+
+def timed(work: Callable[[Any], object], images: Iterable[Any], device: torch.device) -> list[float]:
+    """Seconds of each."""
+    seconds = []
+    for image in images:
+        start = time.perf_counter()
+        work(image)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def write(seconds: list[float], before: float, device: torch.device, outputs: Mapping[str, Path]) -> dict[str, Any]:
+    """Images hold different numbers of people, so it is the mean that counts; the ends are those of single images."""
+    low, *_, high = statistics.quantiles(seconds, n=40)
+    mean = statistics.fmean(seconds)
+    speed = {
+        "seconds": {"value": before + mean, "low": before + low, "high": before + high},
+        "finding": before,
+        "images": len(seconds),
+        "device": devices.name(device),
+    }
+    outputs["speed"].write_text(json.dumps(speed, indent=1) + "\n")
+    return {"device": speed["device"]}
