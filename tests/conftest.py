@@ -20,7 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from posetables.cli import main
 
 PARAMS = Path(__file__).parents[1] / "params"
-TRAIN, TEST = [1, 8], [9, 12]
+PEOPLE = {"lsp": {"train": (1, 8), "test": (9, 12)}, "lspet": {"train": (1, 8)}}
+"""Data set -> split -> its first and last person."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class Project:
     def edit(self, file: str, change: Callable[[dict[str, Any]], None]) -> None:
         _edit(self.root / file, change)
 
-    def pin(self, dataset: str) -> None:
-        """Take the files of the mirror, as they are now, for the good ones."""
-        _pin(self.root, dataset)
+    def pin(self, dataset: str, folder: str | None = None) -> None:
+        """Take the files of the mirror, as they are now, for the good ones; folder: theirs, if not called as they."""
+        _pin(self.root, dataset, folder or dataset)
 
 
 CopyOf = Callable[[Path], Project]
@@ -90,7 +91,7 @@ def copy_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 @pytest.fixture
 def project(prepared_project: Path, copy_of: CopyOf) -> Project:
-    """Params, a mirror that no variable names yet, and people fetched and prepared at mini scale."""
+    """Params, a mirror that no variable names yet, and people fetched and cut out at mini scale."""
     return copy_of(prepared_project)
 
 
@@ -136,7 +137,7 @@ def prepared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     _write_params(root)
     with contextlib.chdir(root):
-        for verb in ("fetch", "prepare"):
+        for verb in ("fetch", "annotate", "crop"):
             for dataset in ("lsp", "lspet"):
                 assert main([verb, dataset, "--scale", "mini"]) == 0
     return root
@@ -147,22 +148,19 @@ def _write_params(root: Path) -> None:
 
     shutil.copytree(PARAMS, root / "params")
     (root / "constraints.txt").write_text("torch==1\n")
-    lsp.write(root / "mirror/lsp", {"test": (1, TEST[1])}, seed=1)
-    lspet.write(root / "mirror/lspet", {"train": (1, TRAIN[1])}, seed=1)
     _edit(root / "params/scales.yaml", _shrink_scales)
-    # No addresses: a test that needs the network is no test.
-    lsp = {"native": ["images/im{0001..0012}.jpg", "joints_PC.mat", "joints_OC.mat"], "sources": []}
-    lspet = {"native": ["images/im{00001..00008}.jpg", "joints.mat"], "sources": []}
-    _edit(root / "params/datasets/lsp.yaml", lambda it: it.update(lsp, splits={"train": TRAIN, "test": TEST}))
-    _edit(root / "params/datasets/lspet.yaml", lambda it: it.update(lspet, splits={"train": TRAIN}))
-    for dataset in ("lsp", "lspet"):
-        _pin(root, dataset)
+    for dataset, write in (("lsp", lsp.write), ("lspet", lspet.write)):
+        write(root / "mirror" / dataset, PEOPLE[dataset], 1)
+        # No addresses: a test that needs the network is no test.
+        few = {"sources": [], "splits": {split: list(ends) for split, ends in PEOPLE[dataset].items()}}
+        _edit(root / f"params/datasets/{dataset}.yaml", lambda source, few=few: source.update(few))
+        _pin(root, dataset, dataset)
 
 
 def _shrink_scales(scales: dict[str, Any]) -> None:
     scales["lite"]["people"] = {}
     scales["mini"] |= {
-        "people": {"lsp": {"train": TRAIN, "test": TEST}, "lspet": {"train": TRAIN}},
+        "people": {name: {split: list(ends) for split, ends in splits.items()} for name, splits in PEOPLE.items()},
         "networks": {
             "hourglass": {"stacks": 2, "features": 8},
             "resnet101": {"width": 0.01},
@@ -181,11 +179,11 @@ def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def _pin(root: Path, dataset: str) -> None:
-    folder = root / "mirror" / dataset
+def _pin(root: Path, dataset: str, folder: str) -> None:
+    files = root / "mirror" / folder
     lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n"
-        for path in sorted(folder.rglob("*"))
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(files)}\n"
+        for path in sorted(files.rglob("*"))
         if path.is_file()
     ]
     (root / "params/datasets" / f"{dataset}.sha256").write_text("".join(lines))

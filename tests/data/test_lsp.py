@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from posetables.data.lsp import LSPET_SIDE, observer_centric, read_lsp, read_lspet
 from scipy.io import loadmat, savemat
 
+from posetables.data.readers import lsp as lsp_reader
+from posetables.data.readers import lspet as lspet_reader
+from posetables.data.readers.lsp import observer_centric
 from posetables.data.skeletons.lsp import SKELETON as LSP
+from posetables.errors import InputError
 
 MIRROR = Path(os.environ.get("POSETABLES_MIRROR", ""))
 needs_mirror = pytest.mark.skipif(
@@ -46,55 +49,73 @@ def lspet(tmp_path: Path) -> Path:
 
 
 def test_the_third_row_of_lsp_marks_occluded_joints_which_are_labelled(lsp: Path) -> None:
-    visible = read_lsp(lsp, SPLITS).labels["pc"].visible
+    visible = lsp_reader.read(lsp, SPLITS).labels["pc"].visible
     assert visible[1, 3] == 1
     assert (np.delete(visible.ravel(), 1 * 14 + 3) == 2).all()
 
 
 def test_the_third_column_of_lspet_marks_visible_joints_and_the_others_are_unlabelled(lspet: Path) -> None:
-    visible = read_lspet(lspet, SPLITS).labels["pc"].visible
+    visible = lspet_reader.read(lspet, SPLITS).labels["pc"].visible
     assert visible[1, 3] == 0
     assert (np.delete(visible.ravel(), 1 * 14 + 3) == 2).all()
 
 
 def test_pixels_are_counted_from_0(lsp: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     i, j = np.mgrid[:5, :14]
-    np.testing.assert_array_equal(read_lsp(lsp, SPLITS).labels["pc"].joints, np.stack([10 * i + j, 20 * i + j], 2))
+    np.testing.assert_array_equal(
+        lsp_reader.read(lsp, SPLITS).labels["pc"].joints, np.stack([10 * i + j, 20 * i + j], 2)
+    )
 
 
 def test_pixels_of_lspet_are_counted_from_0(lspet: Path) -> None:
-    joints = read_lspet(lspet, SPLITS).labels["pc"].joints
+    joints = lspet_reader.read(lspet, SPLITS).labels["pc"].joints
     np.testing.assert_array_equal(joints[2, 5], (25, 45))
 
 
 def test_the_junk_of_an_unlabelled_joint_goes_nowhere(lspet: Path) -> None:
-    people = read_lspet(lspet, SPLITS)
+    people = lspet_reader.read(lspet, SPLITS)
     assert people.labels["pc"].joints[1, 3].tolist() == [0, 0]
     assert people.center is not None
     np.testing.assert_array_equal(people.center[1], ((10 + 23) / 2, (20 + 33) / 2))
 
 
 def test_the_box_of_lspet_is_around_the_middle_of_the_labelled_joints_with_one_side_for_all(lspet: Path) -> None:
-    people = read_lspet(lspet, SPLITS)
+    people = lspet_reader.read(lspet, SPLITS)
     assert people.center is not None and people.side is not None
     np.testing.assert_array_equal(people.center[0], (6.5, 6.5))
-    assert set(people.side) == {LSPET_SIDE}
+    assert set(people.side) == {lspet_reader.SIDE}
 
 
 def test_the_box_of_lsp_does_not_look_at_the_labels(lsp: Path) -> None:
-    people = read_lsp(lsp, SPLITS)
+    people = lsp_reader.read(lsp, SPLITS)
     assert people.center is None and people.side is None
 
 
 def test_each_split_has_its_own_images_and_labels(lsp: Path) -> None:
-    people = read_lsp(lsp, {"test": (4, 5), "train": (1, 1)})
+    people = lsp_reader.read(lsp, {"test": (4, 5), "train": (1, 1)})
     assert list(people.images) == ["images/im0004.jpg", "images/im0005.jpg", "images/im0001.jpg"]
     assert list(people.split) == ["test", "test", "train"]
     np.testing.assert_array_equal(people.labels["oc"].joints[:, 0], [(30, 60), (40, 80), (0, 0)])
 
 
+def test_fewer_labels_than_images_are_refused(lsp: Path) -> None:
+    with pytest.raises(InputError, match=r"joints_PC.mat: joints.* 5 images, but splits ask for 6"):
+        lsp_reader.read(lsp, {"train": (1, 6)})
+
+
+def test_an_lspet_person_without_any_label_is_refused(lspet: Path) -> None:
+    savemat(lspet / "joints.mat", {"joints": np.zeros((14, 3, 5))})
+    with pytest.raises(InputError, match=r"joints.mat: .*im00002.jpg"):
+        lspet_reader.read(lspet, {"train": (2, 3)})
+
+
+def test_people_are_called_as_their_images(lsp: Path, lspet: Path) -> None:
+    assert lsp_reader.read(lsp, {"train": (2, 3)}).names == ["im0002", "im0003"]
+    assert lspet_reader.read(lspet, {"train": (2, 3)}).names == ["im00002", "im00003"]
+
+
 def test_images_of_lspet_have_five_digits(lspet: Path) -> None:
-    assert read_lspet(lspet, {"train": (2, 2)}).images == ["images/im00002.jpg"]
+    assert lspet_reader.read(lspet, {"train": (2, 2)}).images == ["images/im00002.jpg"]
 
 
 # Whose left is left
@@ -154,7 +175,7 @@ def test_the_labels_given_are_not_changed() -> None:
 
 @needs_mirror
 def test_the_rule_agrees_with_the_published_labels_of_92_in_100_arms_and_legs() -> None:
-    people = read_lsp(MIRROR / "lsp", {"all": (1, 2000)})
+    people = lsp_reader.read(MIRROR / "lsp", {"all": (1, 2000)})
     derived = observer_centric(people.labels["pc"].joints, people.labels["pc"].visible).joints
     agrees = (np.abs(derived - people.labels["oc"].joints) < 1).all(2)
     for limbs in (LEGS, ARMS):
@@ -164,8 +185,8 @@ def test_the_rule_agrees_with_the_published_labels_of_92_in_100_arms_and_legs() 
 
 @needs_mirror
 def test_most_joints_of_lsp_and_lspet_are_visible_and_none_of_lsp_is_unlabelled() -> None:
-    lsp = read_lsp(MIRROR / "lsp", {"all": (1, 2000)}).labels["pc"].visible
-    lspet = read_lspet(MIRROR / "lspet", {"all": (1, 10000)}).labels["pc"].visible
+    lsp = lsp_reader.read(MIRROR / "lsp", {"all": (1, 2000)}).labels["pc"].visible
+    lspet = lspet_reader.read(MIRROR / "lspet", {"all": (1, 10000)}).labels["pc"].visible
     occluded = int(loadmat(MIRROR / "lsp/joints_PC.mat")["joints"][2].sum())
     assert (lsp > 0).all() and (lsp == 1).sum() == occluded
     # A flag read the wrong way round would leave the lesser part of the joints.

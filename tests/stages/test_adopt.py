@@ -6,7 +6,9 @@ In lsp_rescored_cells.csv `paper` is what the paper prints, `rescored` what the 
 from __future__ import annotations
 
 import csv
+import json
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
@@ -17,8 +19,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
-from posetables.data.lsp import read_lsp
 
+from posetables.data.readers import lsp
 from posetables.data.releases import READERS
 from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.errors import InputError
@@ -31,6 +33,7 @@ from posetables.stages.artifacts import Artifacts
 if TYPE_CHECKING:
     from conftest import Project
 
+YANG = "released/lsp-pc/yang16"
 PARAMS = Path(__file__).parents[2] / "params"
 CELLS = Path(__file__).with_name("lsp_rescored_cells.csv")
 MIRROR = Path(os.environ.get("POSETABLES_MIRROR", ""))
@@ -59,7 +62,7 @@ def release_of(source: str, setting: str) -> str:
 
 @cache
 def truth(setting: str) -> np.ndarray:
-    return read_lsp(MIRROR / "lsp", {"test": (1001, 2000)}).labels[setting].joints
+    return lsp.read(MIRROR / "lsp", {"test": (1001, 2000)}).labels[setting].joints
 
 
 @cache
@@ -91,17 +94,21 @@ def test_published_predictions_score_as_found_outside(table: str, row: str) -> N
 
 @pytest.fixture
 def people(project: Project) -> pd.DataFrame:
-    table = pd.read_parquet("data/prepared/mini/lsp/annotations.parquet").query("split == 'test'")
+    table = pd.read_parquet("data/prepared/mini/lsp/people.parquet").query("split == 'test'")
     return table.reset_index(drop=True)
+
+
+def publish(joints: np.ndarray, file: Path) -> None:
+    file.parent.mkdir(parents=True)
+    scipy.io.savemat(file, {"pred": (joints + 1).transpose(2, 1, 0)})
 
 
 def take(joints: np.ndarray) -> pd.DataFrame:
     """Publish joints (N, 14, 2) as their authors would, and adopt them."""
-    release = Recipes().release("released/lsp-pc/yang16")
-    file = Path("released") / release.file
-    file.parent.mkdir(parents=True)
-    scipy.io.savemat(file, {"pred": (joints + 1).transpose(2, 1, 0)})
-    inputs = {"people": Artifacts(Recipes(), "mini").prepare("lsp").outputs, "release": {"files": Path("released")}}
+    release = Recipes().release(YANG)
+    publish(joints, Path("released") / release.file)
+    released = {"YangCVPR16": Path("released/YangCVPR16")}
+    inputs = {"people": Artifacts(Recipes(), "mini").annotate("lsp").outputs, "release": released}
     adopt(release, inputs, {"predictions": Path("adopted.parquet")})
     return pd.read_parquet("adopted.parquet")
 
@@ -116,6 +123,22 @@ def test_joints_of_a_file_become_those_of_the_people_of_the_split_in_their_order
 def test_a_file_of_other_people_is_refused(people: pd.DataFrame) -> None:
     with pytest.raises(InputError, match="5 people, lsp/test has 4; check test in releases.yaml"):
         take(np.zeros((5, 14, 2)))
+
+
+def test_published_predictions_are_scored_from_labels_alone(project: Project, mirror: Path) -> None:
+    project.edit(
+        "params/datasets/lsp-predictions.yaml",
+        lambda source: source.update(native=["YangCVPR16/pred_keypoints_lsp_pc.mat"], sources=[], by_hand={}),
+    )
+    shutil.rmtree(mirror / "lsp/images")
+    labels = lsp.read(mirror / "lsp", {"test": (9, 12)}).labels["pc"].joints
+    publish(labels, mirror / "lsp_predictions/YangCVPR16/pred_keypoints_lsp_pc.mat")
+    project.pin("lsp-predictions", "lsp_predictions")
+    for verb in ("fetch lsp", "annotate lsp", "fetch lsp-predictions", f"adopt {YANG}", f"score {YANG}"):
+        project.run(*verb.split(), "--scale", "lite")
+    scores = json.loads(Path(f"results/lite/scores/{YANG}/seed0/published.json").read_text())
+    assert scores["pck"]["Avg"]["value"] == 100
+    assert list(Path("data").rglob("lite/**/*.jpg")) == []
 
 
 # Its place in tables

@@ -31,7 +31,7 @@ CELLS = f"{RESULTS}/tables/hcrn_table1.cells.csv"
 
 KINDS = {
     "fetched": ("data/raw/mini/lsp/images/im0001.jpg", "VGG16-HCRN"),
-    "annotations": ("data/prepared/mini/lsp/annotations.parquet", "VGG16-HCRN"),
+    "people": ("data/prepared/mini/lsp/people.parquet", "VGG16-HCRN"),
     "crops": ("data/prepared/mini/lspet/crops.npy", "VGG16-HCRN"),
     "weights": (WEIGHTS, "VGG16-HCRN"),
     "history": (WEIGHTS.replace("weights.safetensors", "history.csv"), "VGG16-HCRN"),
@@ -101,9 +101,8 @@ Audit = Callable[..., tuple[int, dict[str, Any]]]
 def test_what_nobody_touched_verifies_to_the_last_artifact(audit: Audit) -> None:
     code, told = audit()
     assert (code, told["verified"], told["broken"]) == (0, told["of"], [])
-    assert (
-        told["of"] == 2 * 2 + 2 * 4 + 1
-    )  # two data sets fetched and prepared; train, predict, score, measure; a table
+    # Two data sets fetched, annotated and cut out; twice train, predict, score, measure; a table.
+    assert told["of"] == 2 * 3 + 2 * 4 + 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -306,7 +305,7 @@ def test_the_tree_of_a_number_ends_with_the_count_of_what_verified(
 ) -> None:
     assert main(["audit", "hcrn_table1", "--row", "VGG16-HCRN", "--column", "Avg", "--scale", "mini"]) == 0
     told = capsys.readouterr().out
-    for stage in ("tabulate", "score", "predict", "train", "prepare", "fetch"):
+    for stage in ("tabulate", "score", "predict", "train", "crop", "annotate", "fetch"):
         assert stage in told
     assert told.splitlines()[-1] == "verified 8 of 8"
 

@@ -74,7 +74,7 @@ def test_a_figure_is_audited_and_has_a_status(drawn: Project, capsys: pytest.Cap
 def test_the_audit_of_a_figure_follows_it_to_the_data(drawn: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "hcrn_fig0", "--scale", "mini"]) == 0
     told = capsys.readouterr().out
-    assert all(stage in told for stage in ("draw", "predict", "train", "prepare", "fetch"))
+    assert all(stage in told for stage in ("draw", "predict", "train", "crop", "annotate", "fetch"))
     assert told.splitlines()[-1] == "verified 7 of 7"
 
 

@@ -102,11 +102,11 @@ def test_predictions_are_in_pixels_of_the_image(
     project: Project, recipe: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifacts = Artifacts(Recipes(), "mini")
-    inputs = {"people": artifacts.prepare("lsp").outputs, "weights": {"weights": project.root}}
-    table = pd.read_parquet(inputs["people"]["annotations"]).query("split == 'test'")
+    inputs = {"crops": artifacts.crop("lsp").outputs, "weights": {"weights": project.root}}
+    table = pd.read_parquet(inputs["crops"]["crops"]).query("split == 'test'")
     truth = np.stack(table["joints_pc"].tolist()).reshape(-1, 14, 2)
     center, side = table[["center_x", "center_y"]].to_numpy()[:, None], table["side"].to_numpy()[:, None, None]
-    np.save(inputs["people"]["crops"], crops(len(np.load(inputs["people"]["crops"]))).numpy())
+    np.save(inputs["crops"]["pixels"], crops(len(np.load(inputs["crops"]["pixels"]))).numpy())
     network = TrueMaps(torch.from_numpy((truth - center) / side).float())
     monkeypatch.setattr(predict.networks, "build", lambda *_: network)
     monkeypatch.setattr(predict.networks, "load", lambda *_: None)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def truth(project: Project) -> pd.DataFrame:
-    table = pd.read_parquet("data/prepared/mini/lsp/annotations.parquet").query("split == 'test'")
+    table = pd.read_parquet("data/prepared/mini/lsp/people.parquet").query("split == 'test'")
     return table.reset_index(drop=True)
 
 
@@ -33,7 +33,7 @@ def score(project: Project) -> Callable[[pd.DataFrame], dict[str, Any]]:
         predictions.to_parquet("predictions.parquet")
         artifacts = Artifacts(Recipes(), "mini")
         inputs = {
-            "people": artifacts.prepare("lsp").outputs,
+            "people": artifacts.annotate("lsp").outputs,
             "predictions": {"predictions": Path("predictions.parquet")},
         }
         stage.score(

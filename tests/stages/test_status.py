@@ -42,7 +42,7 @@ def states(found: dict[str, tuple[str, str]], *besides: str) -> set[str]:
     return {stage for stage, (state, _) in found.items() if state not in ("current", *besides)}
 
 
-STAGES = {"fetch", "prepare", "train", "predict", "score", "measure", "tabulate"}
+STAGES = {"fetch", "annotate", "crop", "train", "predict", "score", "measure", "tabulate"}
 
 
 def test_what_was_just_made_is_current(status: Status) -> None:
@@ -87,6 +87,8 @@ def test_a_changed_published_number_touches_the_table_alone(status: Status, with
         ("posetables.models.hcrn", {"train", "predict", "score", "measure", "tabulate"}),
         ("posetables.metrics.pck", {"score", "tabulate"}),
         ("posetables.data.skeletons", STAGES),
+        ("posetables.data.skeletons.lsp", STAGES),
+        ("posetables.data.skeletons.nobody", set()),
         ("posetables.models.nobody", set()),
     ],
 )
@@ -135,7 +137,7 @@ def test_an_input_made_again_with_other_content_makes_its_consumer_stale(status:
 
 @pytest.mark.parametrize("target", [str(WEIGHTS), ROW, str(WEIGHTS.with_name("manifest.json"))])
 def test_a_target_is_a_path_or_an_experiment(status: Status, target: str) -> None:
-    assert {"fetch", "prepare", "train"} <= set(status(target))
+    assert {"fetch", "annotate", "crop", "train"} <= set(status(target))
     assert "tabulate" not in status(target)
 
 

@@ -282,7 +282,7 @@ def test_without_a_warm_up_the_rate_is_full_from_the_first_step() -> None:
 def test_what_a_person_looks_like_does_not_depend_on_who_shares_the_batch(project: Project) -> None:
     recipe = Recipes().experiment(HOURGLASS, "mini")
     artifacts = Artifacts(Recipes(), "mini")
-    parts = train.people(recipe, {name: artifacts.prepare(name).outputs for name in ("lsp", "lspet")})
+    parts = train.people(recipe, {name: artifacts.crop(name).outputs for name in ("lsp", "lspet")})
 
     def images(*people: int) -> Tensor:
         part = parts[0]

@@ -79,7 +79,7 @@ def test_a_changed_rate_plans_all_below_it_with_and_without_the_engines_memory(
 
 
 def test_a_second_run_has_nothing_to_do_whatever_the_times_say(made: Path, snakemake: Snakemake) -> None:
-    (made / "data/prepared/mini/lsp/annotations.parquet").touch()
+    (made / "data/prepared/mini/lsp/people.parquet").touch()
     (made / f"results/mini/train/{ROW}/seed0/main/weights.safetensors").touch()
     shutil.rmtree(made / ".snakemake")
     done = snakemake(TABLE)
