@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +30,15 @@ HG = "hcrn/lsp-pc/hg"
 
 @pytest.fixture
 def lite(project: Project, mirror: Path) -> Project:
-    """People of the mirror, fetched at lite scale."""
-    project.run("fetch", "lsp", *LITE)
+    """People of the mirror, labels and images fetched at lite scale."""
+    fetch_all(project)
     return project
+
+
+def fetch_all(project: Project) -> None:
+    """The labels of the mirror, and the images that they name."""
+    for verb in ("fetch", "lsp"), ("annotate", "lsp"), ("fetch", "lsp", "--images"):
+        project.run(*verb, *LITE)
 
 
 # The path from people to a table
@@ -81,8 +88,12 @@ def test_identities_of_the_whole_dag_are_known_without_loading_torch(project: Pr
         (("predict", HG, "--protocol", "pyramid"), [HG, "protocol 'pyramid'", "pyramid3"]),
         (("score", HG, "--protocol", "pyramid"), [HG, "protocol 'pyramid'", "pyramid3"]),
         (("fetch", "lps"), ["params/datasets", "data set 'lps'", "'lsp'"]),
-        (("prepare", "lps"), ["params/datasets", "data set 'lps'", "'lsp'"]),
-        (("prepare", "imagenet-vgg16"), ["params/datasets/imagenet-vgg16.yaml", "reader"]),
+        (("fetch", "lps", "--images"), ["params/datasets", "data set 'lps'", "'lsp'"]),
+        (("annotate", "lps"), ["params/datasets", "data set 'lps'", "'lsp'"]),
+        (("crop", "lps"), ["params/datasets", "data set 'lps'", "'lsp'"]),
+        (("annotate", "imagenet-vgg16"), ["params/datasets/imagenet-vgg16.yaml", "reader"]),
+        (("crop", "imagenet-vgg16"), ["params/datasets/imagenet-vgg16.yaml", "reader"]),
+        (("fetch", "imagenet-vgg16", "--images"), ["params/datasets/imagenet-vgg16.yaml", "reader"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -93,7 +104,9 @@ def test_an_unknown_name_is_told_with_file_and_remedy(
     assert [part for part in told if part not in line] == []
 
 
-@pytest.mark.parametrize("verb", ["fetch lsp", "prepare lsp", f"train {HG}", f"measure {HG}", "tabulate hcrn_table1"])
+@pytest.mark.parametrize(
+    "verb", ["fetch lsp", "annotate lsp", "crop lsp", f"train {HG}", f"measure {HG}", "tabulate hcrn_table1"]
+)
 def test_an_unknown_scale_is_told_by_every_verb(project: Project, verb: str) -> None:
     line = project.refusal(*verb.split(), "--scale", "minni")
     assert line == "posetables: params/scales.yaml: no scale 'minni'; did you mean 'mini'?"
@@ -137,8 +150,10 @@ def test_a_mirror_that_is_not_there_is_told(project: Project, monkeypatch: pytes
 
 
 def test_an_image_missing_from_the_mirror_is_told_with_the_place_to_put_it(project: Project, mirror: Path) -> None:
+    project.run("fetch", "lsp", *LITE)
+    project.run("annotate", "lsp", *LITE)
     (mirror / "lsp/images/im0003.jpg").unlink()
-    line = project.refusal("fetch", "lsp", *LITE)
+    line = project.refusal("fetch", "lsp", "--images", *LITE)
     assert "no source gave images/im0003.jpg" in line
     assert f"at {mirror}/lsp/images" in line
 
@@ -154,21 +169,77 @@ def flip_a_bit(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_bit])
-@pytest.mark.parametrize("name", ["images/im0003.jpg", "joints_PC.mat"])
-def test_a_damaged_file_of_the_mirror_is_told(project: Project, mirror: Path, name: str, damage: Any) -> None:
-    damage(mirror / "lsp" / name)
+def test_a_damaged_label_file_of_the_mirror_is_told(project: Project, mirror: Path, damage: Any) -> None:
+    damage(mirror / "lsp/joints_PC.mat")
     line = project.refusal("fetch", "lsp", *LITE)
-    assert f"{name} from {mirror}/lsp has SHA-256" in line
+    assert f"joints_PC.mat from {mirror}/lsp has SHA-256" in line
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit])
+def test_a_damaged_image_of_the_mirror_is_told(project: Project, mirror: Path, damage: Any) -> None:
+    project.run("fetch", "lsp", *LITE)
+    project.run("annotate", "lsp", *LITE)
+    damage(mirror / "lsp/images/im0003.jpg")
+    line = project.refusal("fetch", "lsp", "--images", *LITE)
+    assert f"images/im0003.jpg from {mirror}/lsp has SHA-256" in line
+
+
+# What is fetched
+
+
+def test_the_images_that_labels_name_are_fetched_and_no_others(project: Project, mirror: Path) -> None:
+    few = {"lsp": {"train": [1, 2], "test": [9, 9]}}
+    project.edit("params/scales.yaml", lambda scales: scales["lite"].update(people=few))
+    (mirror / "lsp/images/im0005.jpg").unlink()  # nobody asks for it
+    fetch_all(project)
+    found = sorted(path.name for path in Path("data/raw/lite/lsp").rglob("*.jpg"))
+    assert found == ["im0001.jpg", "im0002.jpg", "im0009.jpg"]
+    project.run("crop", "lsp", *LITE)
+
+
+def test_labels_come_without_images_and_images_leave_labels_alone(project: Project, mirror: Path) -> None:
+    project.run("fetch", "lsp", *LITE)
+    labels = {path.name: path.stat().st_ino for path in Path("data/raw/lite/lsp").iterdir()}
+    assert set(labels) == {"joints_PC.mat", "joints_OC.mat"}
+    project.run("annotate", "lsp", *LITE)
+    project.run("fetch", "lsp", "--images", *LITE)
+    found = {path.name: path.stat().st_ino for path in Path("data/raw/lite/lsp").iterdir() if path.is_file()}
+    assert found == labels
+
+
+def test_which_images_are_wanted_is_not_known_before_the_labels_are_read(project: Project, mirror: Path) -> None:
+    project.run("fetch", "lsp", *LITE)
+    line = project.refusal("fetch", "lsp", "--images", *LITE)
+    assert "data/prepared/lite/lsp/people.manifest.json" in line
+
+
+def test_synthetic_people_come_with_their_images_whatever_is_asked_for(project: Project) -> None:
+    before = project.files()
+    assert project.run("fetch", "lsp", "--images", *MINI)[-1].endswith(": up to date")
+    assert project.files() == before
 
 
 # What was fetched
 
 
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit])
+def test_a_label_file_that_changed_since_is_not_read(lite: Project, damage: Any) -> None:
+    shutil.rmtree("data/prepared/lite/lsp")
+    damage(lite.root / "data/raw/lite/lsp/joints_PC.mat")
+    assert "data/raw/lite/lsp/joints_PC.mat: not what its stage wrote" in lite.refusal("annotate", "lsp", *LITE)
+
+
+def test_a_label_file_that_is_gone_is_told_with_the_remedy(lite: Project) -> None:
+    shutil.rmtree("data/prepared/lite/lsp")
+    (lite.root / "data/raw/lite/lsp/joints_PC.mat").unlink()
+    line = lite.refusal("annotate", "lsp", *LITE)
+    assert "joints_PC.mat: missing, though recorded; delete data/raw/lite/lsp.labels.manifest.json and run" in line
+
+
 @pytest.mark.parametrize("damage", [truncate, flip_a_bit, Path.unlink])
-@pytest.mark.parametrize("name", ["images/im0003.jpg", "joints_PC.mat"])
-def test_a_fetched_file_that_changed_since_is_not_prepared(lite: Project, name: str, damage: Any) -> None:
-    damage(lite.root / f"data/raw/lite/lsp/{name}")
-    assert f"data/raw/lite/lsp/{name}: not what its stage wrote" in lite.refusal("prepare", "lsp", *LITE)
+def test_an_image_that_changed_since_is_not_cut(lite: Project, damage: Any) -> None:
+    damage(lite.root / "data/raw/lite/lsp/images/im0003.jpg")
+    assert "data/raw/lite/lsp/images/im0003.jpg: not what its stage wrote" in lite.refusal("crop", "lsp", *LITE)
 
 
 def test_joints_outside_of_their_images_are_refused_with_the_first_image(project: Project, mirror: Path) -> None:
@@ -177,8 +248,8 @@ def test_joints_outside_of_their_images_are_refused_with_the_first_image(project
     joints[0, :, 4:] += 1000
     savemat(path, {"joints": joints})
     project.pin("lsp")
-    project.run("fetch", "lsp", *LITE)
-    line = project.refusal("prepare", "lsp", *LITE)
+    fetch_all(project)
+    line = project.refusal("crop", "lsp", *LITE)
     assert "data/raw/lite/lsp: joints (pc): 112 of 168 lie outside of their images, first in images/im0005.jpg" in line
 
 
@@ -186,25 +257,32 @@ def test_a_label_file_of_another_shape_is_refused(project: Project, mirror: Path
     savemat(mirror / "lsp/joints_PC.mat", {"joints": np.zeros((14, 3, 12))})
     project.pin("lsp")
     project.run("fetch", "lsp", *LITE)
-    line = project.refusal("prepare", "lsp", *LITE)
+    line = project.refusal("annotate", "lsp", *LITE)
     assert "data/raw/lite/lsp/joints_PC.mat: joints is 14 x 3 x 12, expected 3 x 14 x any" in line
 
 
 def test_a_file_that_is_no_image_is_refused(project: Project, mirror: Path) -> None:
     (mirror / "lsp/images/im0003.jpg").write_bytes(b"<html>404 Not Found</html>")
     project.pin("lsp")
-    project.run("fetch", "lsp", *LITE)
-    assert "data/raw/lite/lsp/images/im0003.jpg: not an image" in project.refusal("prepare", "lsp", *LITE)
+    fetch_all(project)
+    assert "data/raw/lite/lsp/images/im0003.jpg: not an image" in project.refusal("crop", "lsp", *LITE)
 
 
 # Fetching again
 
 
-def test_good_files_that_are_there_are_not_asked_for_again(lite: Project) -> None:
+def test_good_label_files_that_are_there_are_not_asked_for_again(lite: Project) -> None:
     flip_a_bit(lite.root / "data/raw/lite/lsp/joints_PC.mat")
-    for image in (lite.root / "mirror/lsp/images").iterdir():
-        image.unlink()
+    (lite.root / "mirror/lsp/joints_OC.mat").unlink()
     lite.run("fetch", "lsp", *LITE)
+
+
+def test_good_images_that_are_there_are_not_asked_for_again(lite: Project) -> None:
+    flip_a_bit(lite.root / "data/raw/lite/lsp/images/im0003.jpg")
+    for image in (lite.root / "mirror/lsp/images").iterdir():
+        if image.name != "im0003.jpg":
+            image.unlink()
+    lite.run("fetch", "lsp", "--images", *LITE)
 
 
 def test_a_download_that_stopped_goes_on_where_it_was(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +296,7 @@ def test_a_download_that_stopped_goes_on_where_it_was(project: Project, monkeypa
         raise InputError(f"{address}: line dropped")
 
     monkeypatch.setattr(sources, "download", download)
-    origin = {"address": "http://people.example/lsp.zip", "gives": {"images/im*.jpg": "images/im*.jpg"}}
+    origin = {"address": "http://people.example/lsp.zip", "gives": {"joints_*.mat": "joints_*.mat"}}
     project.edit("params/datasets/lsp.yaml", lambda source: source.update(sources=[origin]))
     for _ in range(2):
         assert main(["fetch", "lsp", *LITE]) == 2
@@ -237,9 +315,12 @@ def test_a_full_disk_is_told_when_fetching(project: Project, mirror: Path, monke
     assert "no space left on the disk; make room and run again" in project.refusal("fetch", "lsp", *LITE)
 
 
-def test_a_full_disk_is_told_when_preparing(lite: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("verb", ["annotate", "crop"])
+def test_a_full_disk_is_told_when_tables_are_written(lite: Project, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    if verb == "annotate":
+        shutil.rmtree("data/prepared/lite/lsp")
     monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
-    assert "no space left on the disk; make room and run again" in lite.refusal("prepare", "lsp", *LITE)
+    assert "no space left on the disk; make room and run again" in lite.refusal(verb, "lsp", *LITE)
 
 
 def test_a_full_disk_is_told_when_training(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,8 +52,12 @@ class Origin(BaseModel):
 
     def offers(self, names: Iterable[str]) -> list[str]:
         """Those of the native names that this address says it gives."""
-        patterns = [self.gives] if isinstance(self.gives, str) else list(self.gives)
-        return [name for name in names if any(_fill(pattern, pattern, name) for pattern in patterns)]
+        return [name for name in names if any(_fill(pattern, pattern, name) for pattern in self.patterns)]
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The native names that it gives, `*` as in `gives`."""
+        return (self.gives,) if isinstance(self.gives, str) else tuple(self.gives)
 
 
 class DataSource(BaseModel):
@@ -98,8 +102,9 @@ class DataSource(BaseModel):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ValueError(f"{name} leads out of the folder of the data set")
         for origin in self.sources:
-            if not origin.offers(files):
-                raise ValueError(f"sources: nothing that {origin.address} gives is listed in native")
+            images = any(_fill(own, own, given) for own in self.images for given in origin.patterns)
+            if not images and not origin.offers(self.native):
+                raise ValueError(f"sources: nothing that {origin.address} gives is listed in native or images")
         for unknown in set(self.sha256) - set(self.native):
             raise ValueError(f"sha256: {unknown} is not listed in native")
         for split, (first, last) in self.splits.items():
