@@ -23,18 +23,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from posetables.data.lsp import read_lsp, read_lspet
-from posetables.stages.prepare import prepare
 from torch import Tensor
 
-from posetables.data import synthetic
 from posetables.data.codecs import codec_of
 from posetables.data.loading import training_batches
 from posetables.data.people import Crops, People, read_crops
+from posetables.data.readers import lsp, lspet
 from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.data.sources import MIRROR_VARIABLE
+from posetables.data.synthetic import lsp as synthetic
 from posetables.params import Recipes
 from posetables.recipe import Experiment
+from posetables.stages.annotate import tabled
+from posetables.stages.crop import crop
 from posetables.stages.train import Batches
 
 PEOPLE, BATCH, ROUNDS, STRIDE, AIM = 256, 32, 5, 4, 4.0
@@ -110,10 +111,12 @@ def stored(crops: Crops, recipe: Experiment) -> Iterator[tuple[Tensor, Tensor, T
         yield images, *codec_of("initial", recipe.codecs).encode(truth, (side, side))
 
 
-def prepared(dataset: str, raw: Path, folder: Path, people: int) -> Crops:
-    """Crops of the first `people` of LSP or LSPET at lite scale, in a store in `folder`."""
-    preparation = Recipes().preparation(dataset, "lite").model_copy(update={"splits": {"train": (1, people)}})
-    prepare(preparation, raw, {"annotations": folder / "annotations.parquet", "crops": folder / "crops.npy"})
+def cropped(dataset: str, people: People, raw: Path, folder: Path) -> Crops:
+    """Crops of people of LSP or LSPET at lite scale, in a store in `folder`."""
+    table = folder / "people.parquet"
+    tabled(people).to_parquet(table, index=False)
+    outputs = {"crops": folder / "crops.parquet", "pixels": folder / "crops.npy"}
+    crop(Recipes().cropping(dataset, "lite"), table, raw, outputs)
     return read_crops(folder, "train", "pc", range(len(LSP.joints)))
 
 
@@ -131,7 +134,7 @@ def compare(title: str, dataset: str, people: People, raw: Path) -> None:
     recipe = Recipes().experiment("hcrn/lsp-pc/hg", "lite")
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
-        crops = prepared(dataset, raw, Path(folder), PEOPLE)
+        crops = cropped(dataset, people, raw, Path(folder))
         once = time.process_time() - start
         times = [(seconds(decoded(people, raw, recipe)), seconds(stored(crops, recipe))) for _ in range(ROUNDS)]
     usual, ours = (PEOPLE / statistics.median(column) for column in zip(*times, strict=True))
@@ -146,11 +149,11 @@ def main() -> None:
     splits = {"train": (1, PEOPLE)}
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder)
-        synthetic.write_lsp(raw, PEOPLE, seed=0)
-        compare("synthetic people", "lsp", read_lsp(raw, splits), raw)
+        synthetic.write(raw, splits, 0)
+        compare("synthetic people", "lsp", lsp.read(raw, splits), raw)
     if mirror := os.environ.get(MIRROR_VARIABLE):
         raw = Path(mirror) / "lspet"
-        compare("LSPET", "lspet", read_lspet(raw, splits), raw)
+        compare("LSPET", "lspet", lspet.read(raw, splits), raw)
     else:
         print(f"LSPET: skipped, {MIRROR_VARIABLE} is not set")
 

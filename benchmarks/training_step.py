@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 
 import torch
-from people import prepared
+from people import cropped
 
 from posetables import device as devices
-from posetables.data import synthetic
 from posetables.data.codecs import codec_of
 from posetables.data.loading import training_batches
+from posetables.data.readers import lsp
+from posetables.data.synthetic import lsp as synthetic
 from posetables.params import Recipes
 from posetables.stages import network as networks
 from posetables.stages.train import Batches, build_optimizer, supervise
@@ -38,8 +39,9 @@ def main() -> None:
     crop = Batches(recipe, networks.sides(network, recipe.input), PEOPLE, 0, device)
     feeding, targets, inside = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        synthetic.write_lsp(Path(folder), PEOPLE, seed=0)
-        crops = prepared("lsp", Path(folder), Path(folder), PEOPLE)
+        raw, splits = Path(folder), {"train": (1, PEOPLE)}
+        synthetic.write(raw, splits, 0)
+        crops = cropped("lsp", lsp.read(raw, splits), raw, raw)
         batches = training_batches([crops], 0, stage.batch, range(STEPS))
         for _ in range(STEPS):
             start = time.process_time()
