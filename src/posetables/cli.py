@@ -266,7 +266,7 @@ def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Render a table and its cell records."""
     from posetables.stages import tabulate as stage
 
-    table = artifacts.recipes.table_at(options.item, artifacts.scale)
+    table = artifacts.recipes.table(options.item)
     published, tolerances = artifacts.recipes.published(table), artifacts.recipes.tolerances(table)
     _make(
         artifacts.table(options.item),
@@ -374,7 +374,7 @@ def papers(artifacts: Artifacts, options: argparse.Namespace) -> int:
     recipes = artifacts.recipes
     printed = Papers(
         numbers=recipes.numbers,
-        tables={item: recipes.without_released(item) for item in recipes.tables},
+        tables={item: recipes.table(item) for item in recipes.tables},
         methods=recipes.methods,
         claims={f"{paper}/{name}": each for paper in recipes.papers for name, each in recipes.claims(paper).items()},
     )

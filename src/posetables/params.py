@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
@@ -159,6 +160,8 @@ class Scale(Params):
     radius: Mapping[float, float] = {}
     """Radius of target maps, likewise; where none is given it shrinks with the input."""
     people: Mapping[str, Mapping[str, tuple[int, int]]] = {}
+    leaves_out: tuple[str, ...] = ()
+    """Patterns of experiments that say nothing at this scale, or cannot be made."""
     pretrained: bool = True
     detectors: Mapping[str, str] = {}
     """Detector of the paper -> what stands in for it."""
@@ -269,6 +272,8 @@ class Recipes:
         """What our number of a cell is read from; nothing for a cell without an experiment."""
         column, found = table.columns[name], []
         for experiment, factor in table.terms(row, name).items():
+            if self._leaves_out(scale, experiment):
+                return ()
             named = self._at(experiment, scale)
             protocol = self.protocol_in(table, row, named)
             recipe, boxes = self.tested(named, scale), ""
@@ -284,6 +289,9 @@ class Recipes:
                 )
             )  # fmt: skip
         return tuple(found)
+
+    def _leaves_out(self, scale: ScaleName, experiment: str) -> bool:
+        return any(fnmatch(experiment, pattern) for pattern in self.scale(scale).leaves_out)
 
     def _at(self, experiment: str, scale: ScaleName) -> str:
         """What stands for an experiment of the paper at a scale: another detector, where one cannot run."""
@@ -367,10 +375,6 @@ class Recipes:
         if empty:
             raise InputError(f"{where}: neither an experiment nor a row of published.csv")
 
-    def table_at(self, name: str, scale: ScaleName) -> Table:
-        """A table as a scale can fill it: what was published for real people says nothing of synthetic ones."""
-        return self.without_released(name) if self.scale(scale).synthetic else self.table(name)
-
     @functools.cached_property
     def figures(self) -> tuple[str, ...]:
         """Every figure of curves, in the order of the papers."""
@@ -378,7 +382,7 @@ class Recipes:
 
     @functools.cache  # noqa: B019
     def figure_at(self, name: str, scale: ScaleName) -> Figure:
-        """A figure as a scale can draw it, as `table_at`."""
+        """A figure as a scale can draw it, without the experiments that it leaves out."""
         paper = name.partition("_")[0]
         file = self.params / "papers" / paper / "figures.yaml"
         if paper not in self.papers or name not in self._figures(paper):
@@ -386,23 +390,13 @@ class Recipes:
         figure = yaml_files.validate(file, self._figures(paper)[name] | {"name": name, "paper": paper}, Figure, name)
         for experiment in figure.experiments:
             self.protocol(experiment, None)
-        if not self.scale(scale).synthetic:
-            return figure
         panels = {
             title: panel.model_copy(
-                update={"rows": {k: v for k, v in panel.rows.items() if not (v and is_released(v))}}
+                update={"rows": {k: v for k, v in panel.rows.items() if not (v and self._leaves_out(scale, v))}}
             )
             for title, panel in figure.panels.items()
         }
         return figure.model_copy(update={"panels": panels})
-
-    def without_released(self, name: str) -> Table:
-        """A table whose rows are experiments of ours, or cited."""
-        table = self.table(name)
-        rows = {
-            row: None if isinstance(entry, str) and is_released(entry) else entry for row, entry in table.rows.items()
-        }
-        return table.model_copy(update={"rows": rows})
 
     def protocol(self, experiment: str, chosen: str | None) -> str:
         """How an experiment is tested: as chosen, else the first way of its setup; a published file has one way."""

@@ -146,7 +146,7 @@ def report(papers: Papers) -> Report:
 @pytest.fixture(scope="module")
 def papers() -> Papers:
     claims = {f"{paper}/{name}": each for paper in RECIPES.papers for name, each in RECIPES.claims(paper).items()}
-    tables = {name: RECIPES.without_released(name) for name in RECIPES.tables}
+    tables = {name: RECIPES.table(name) for name in RECIPES.tables}
     return Papers(RECIPES.numbers, tables, RECIPES.methods, claims)
 
 

@@ -146,8 +146,8 @@ def test_published_predictions_are_scored_from_labels_alone(project: Project, mi
 
 def test_at_a_scale_of_synthetic_people_a_published_row_is_cited() -> None:
     recipes = Recipes(PARAMS)
-    assert recipes.table_at("hcrn_table5", "mini").rows["Yang et al. [29]"] is None
-    assert recipes.table_at("hcrn_table5", "lite").rows["Yang et al. [29]"] == "released/lsp-pc/yang16"
+    assert recipes.table("hcrn_table5").rows["Yang et al. [29]"] is None
+    assert recipes.table("hcrn_table5").rows["Yang et al. [29]"] == "released/lsp-pc/yang16"
 
 
 def test_a_published_row_rests_on_the_file_and_on_the_labels() -> None:

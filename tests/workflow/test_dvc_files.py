@@ -22,7 +22,7 @@ RECIPES = Recipes(ROOT / "params")
 
 def tables(scale: ScaleName) -> list[str]:
     """Those with a number of ours."""
-    return [item for item in RECIPES.tables if RECIPES.table_at(item, scale).experiments]
+    return [item for item in RECIPES.tables if RECIPES.table(item).experiments]
 
 
 TABLES = [(item, scale) for scale in FILES for item in tables(scale)]

@@ -93,11 +93,11 @@ rule crop_boxes:
     input:
         files_of(boxes_cropped),
     output:
-        "data/prepared/{inside}{dataset}/{split}/{detector}/crops.parquet",
-        "data/prepared/{inside}{dataset}/{split}/{detector}/crops.npy",
-        "data/prepared/{inside}{dataset}/{split}/{detector}/crops.manifest.json",
+        "data/prepared/{inside}boxes/{dataset}-{split}/{detector}/crops.parquet",
+        "data/prepared/{inside}boxes/{dataset}-{split}/{detector}/crops.npy",
+        "data/prepared/{inside}boxes/{dataset}-{split}/{detector}/crops.manifest.json",
     log:
-        "logs/{inside}crop/{dataset}/{split}/{detector}.log",
+        "logs/{inside}crop/{dataset}-{split}/{detector}.log",
     resources:
         gpu=needs("data", "gpu"),
         mem_mb=needs("data", "mem_mb"),

@@ -73,7 +73,7 @@ class Papers:
         }
         for table in self.tables.values():
             for row, experiment in table.rows.items():
-                if isinstance(experiment, str):
+                if isinstance(experiment, str) and not experiment.startswith("released/"):
                     found.setdefault(experiment, []).extend(self.rows.get((table.name, row), ()))
         return found
 

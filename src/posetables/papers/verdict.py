@@ -25,7 +25,7 @@ def verdict(
     if kind == "cited" or (printed is None and kind != "missing"):
         return "", ""
     if value is None or printed is None:
-        return "missing", "no experiment of ours yet"
+        return "missing", "no experiment of ours"
     if (obstacle := next(filter(None, obstacles), None)) is not None:
         return "not comparable", obstacle
     if tolerance is None:

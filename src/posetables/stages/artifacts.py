@@ -190,7 +190,7 @@ class Artifacts:
     @cache  # noqa: B019
     def crop_boxes(self, test: Split, detector: str) -> Artifact:
         """The people of a split as a detector finds them."""
-        folder = self.prepared / test.dataset / test.split / detector
+        folder = self.prepared / "boxes" / f"{test.dataset}-{test.split}" / detector
         return Artifact(
             stage="crop",
             recipe=_plain(self.recipes.cropping(test.dataset, self.scale)),
@@ -333,7 +333,7 @@ class Artifacts:
 
     @cache  # noqa: B019
     def table(self, item: str) -> Artifact:
-        table = self.recipes.table_at(item, self.scale)
+        table = self.recipes.table(item)
         published = self.recipes.published(table)
         sources = self.sources(table)
         inputs = {source.input: self.read(source) for read in sources.values() for source in read}
