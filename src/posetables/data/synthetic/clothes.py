@@ -15,7 +15,7 @@ from posetables.data.synthetic.figure import CROWN, Array, Figure
 from posetables.data.synthetic.painting import Capsule, Floats, Texture, sample_colour
 
 GIRTHS: Mapping[str, float] = {
-    "head top": CROWN, "jaw": 0.044, "neck": 0.030, "chest": 0.060, "waist": 0.050,
+    "head top": CROWN, "jaw": 0.044, "neck": 0.030, "upper neck": 0.030, "chest": 0.060, "waist": 0.050,
     "shoulder": 0.036, "elbow": 0.027, "wrist": 0.020, "fingers": 0.019,
     "pelvis": 0.052, "thorax": 0.060, "hip": 0.052, "knee": 0.036, "ankle": 0.023, "toes": 0.018,
 }  # fmt: skip
@@ -97,12 +97,16 @@ def _trunk(figure: Figure, unit: float, kit: Kit) -> Iterator[Capsule]:
     yield _part((at["neck"] + 0.2 * spine, waist), "chest", "waist", unit, shirt)
 
 
-def _head(figure: Figure, unit: float, kit: Kit) -> Iterator[Capsule]:
+def skull(figure: Figure, unit: float) -> tuple[Array, Array]:
+    """Middles (3,) of the two balls of a head, below its top and in the jaw; GIRTHS has their radii."""
     top, neck = figure.points["head top"], figure.points["neck"]
-    forward = figure.frames["head"][:, 2]
     crown = top + (neck - top) * unit * GIRTHS["head top"] / np.linalg.norm(neck - top)
-    jaw = crown + 0.3 * (neck - top) + 0.012 * unit * forward
-    base = neck + 0.06 * unit * figure.frames["chest"][:, 1]
+    return crown, crown + 0.3 * (neck - top) + 0.012 * unit * figure.frames["head"][:, 2]
+
+
+def _head(figure: Figure, unit: float, kit: Kit) -> Iterator[Capsule]:
+    crown, jaw = skull(figure, unit)
+    base = figure.points["neck"] + 0.06 * unit * figure.frames["chest"][:, 1]
     yield _part((base, jaw), "neck", "neck", unit, _plain(0.88 * kit.skin))
     yield _part((crown, jaw), "head top", "jaw", unit, _face(kit, figure.frames["head"], (crown + jaw) / 2, unit))
 

@@ -160,6 +160,7 @@ def sample_figure(rng: np.random.Generator, manner: Manner = SPORTS) -> Figure:
     for side, out in (("right", -LEFT), ("left", LEFT)):
         limbs = _arm(rng, manner, bones, chest, points["neck"], out) | _leg(rng, manner, bones, pelvis, out)
         points |= {f"{side} {name}": point for name, point in limbs.items()}
+    points["upper neck"] = points["neck"]
     points["thorax"] = (points["right shoulder"] + points["left shoulder"]) / 2
     middle = points["head top"] + head @ ((CROWN + 0.15 * bones["head"]) * DOWN + 0.006 * FORWARD)
     points |= {name: middle + head @ np.array(place) for name, place in FACE.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +50,10 @@ def write_mat(path: Path, content: Mapping[str, Any]) -> None:
     savemat(path, dict(content))
     with path.open("r+b") as file:
         file.write(MAT_HEADER)
+
+
+def struct_array(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """A MATLAB struct array, 1 x N, of rows that all have the fields of the first."""
+    array = np.empty((1, len(rows)), dtype=[(name, object) for name in rows[0]])
+    array[0] = [tuple(row.values()) for row in rows]
+    return array

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetables.data.synthetic.clothes import GIRTHS, Kit, dress, portray, sample_kit
-from posetables.data.synthetic.figure import FACE, Array, Figure, sample_figure
+from posetables.data.synthetic.figure import FACE, SPORTS, Array, Figure, Manner, sample_figure
 from posetables.data.synthetic.painting import OVERSAMPLING, Canvas, Picture, paint, sample_colour, shade
 
 Mask = NDArray[np.bool_]
@@ -39,7 +39,7 @@ def photograph(
     """
     canvas = stage(rng, size)
     if rng.random() < 0.3:
-        _paint_bystander(canvas, rng, stature, size)
+        paint_bystander(canvas, rng, stature, size)
     for capsule in dress(figure, stature, sample_kit(rng)):
         paint(canvas, capsule)
     unseen = hidden(canvas, figure, stature, names)
@@ -57,6 +57,16 @@ def enter(canvas: Canvas, person: Person) -> Mask:
     for capsule in chain(*(part(person.figure, person.stature, person.kit) for part in (dress, portray))):
         paint(canvas, capsule)
     return np.asarray(canvas.depth != before)
+
+
+def paint_bystander(
+    canvas: Canvas, rng: np.random.Generator, stature: float, size: tuple[int, int], manner: Manner = SPORTS
+) -> None:
+    """Somebody farther away and half out of the picture, whom no label mentions."""
+    smaller = stature * rng.uniform(0.6, 0.95)
+    place = np.array([rng.choice([0, size[0]]), rng.uniform(0.3, 0.6) * size[1], -10 * stature])
+    for capsule in dress(sample_figure(rng, manner).placed(smaller, place), smaller, sample_kit(rng)):
+        paint(canvas, capsule)
 
 
 def hidden(canvas: Canvas, figure: Figure, stature: float, names: Sequence[str]) -> Mask:
@@ -78,14 +88,6 @@ def develop(rng: np.random.Generator, canvas: Canvas) -> Picture:
     shade(canvas, _light(rng))
     picture = np.asarray(cv2.resize(canvas.colour, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     return _exposed(rng, picture)
-
-
-def _paint_bystander(canvas: Canvas, rng: np.random.Generator, stature: float, size: tuple[int, int]) -> None:
-    """Somebody farther away and half out of the picture, whom no label mentions."""
-    smaller = stature * rng.uniform(0.6, 0.95)
-    place = np.array([rng.choice([0, size[0]]), rng.uniform(0.3, 0.6) * size[1], -10 * stature])
-    for capsule in dress(sample_figure(rng).placed(smaller, place), smaller, sample_kit(rng)):
-        paint(canvas, capsule)
 
 
 def _clutter(rng: np.random.Generator, size: tuple[int, int]) -> Picture:
