@@ -21,6 +21,10 @@ from posetables.provenance import hashes, identity, manifest
 from posetables.provenance.manifest import Code, Content, Manifest, Used
 
 
+NAMED = 4
+"""How many changes of a kind are told by name."""
+
+
 @dataclass(frozen=True, eq=False)
 class Artifact:
     """One node of the DAG."""
@@ -85,12 +89,19 @@ class Artifact:
         return None
 
     def _moved(self, record: Manifest) -> list[str]:
-        """What is not as the record has it: keys of the recipe, modules, inputs."""
-        recipe = [f"recipe {key}" for key in differing(record.recipe, self.recipe)]
-        modules = [f"code {name}" for name in differing(record.code.modules, identity.code(self.modules))]
+        """What is not as the record has it: keys of the recipe, modules, inputs; the first few of each."""
         before = {name: used.identity for name, used in record.inputs.items()}
-        inputs = differing(before, {name: artifact.identity for name, artifact in self.inputs.items()})
-        return [*recipe, *modules, *(f"input {name}" for name in inputs)] or ["stage"]
+        moved = {
+            "recipe": differing(record.recipe, self.recipe),
+            "code": differing(record.code.modules, identity.code(self.modules)),
+            "input": differing(before, {name: artifact.identity for name, artifact in self.inputs.items()}),
+        }
+        told = [
+            f"{kind} {', '.join(names[:NAMED])}" + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+            for kind, names in moved.items()
+            if names
+        ]
+        return told or ["stage"]
 
 
 @dataclass(frozen=True)
