@@ -1,0 +1,31 @@
+"""The 10 upper-body joints of FLIC (Sapp & Taskar, CVPR 2013) on which HCRN and Chen & Yuille (NIPS 2014) train.
+
+HCRN draws its hierarchy for LSP only: here the nose takes the place of the head top and the legs are left out.
+"""
+
+from posetables.data.skeletons import Skeleton, sides
+
+SKELETON = Skeleton(
+    joints=(
+        "nose",
+        "neck",
+        "right shoulder",
+        "right elbow",
+        "right wrist",
+        "right hip",
+        "left shoulder",
+        "left elbow",
+        "left wrist",
+        "left hip",
+    ),
+    mirror=sides("shoulder", "elbow", "wrist", "hip"),
+    parents={"nose": "neck"}
+    | {f"{side} {child}": "neck" for side in ("right", "left") for child in ("shoulder", "hip")}
+    | {
+        f"{side} {child}": f"{side} {parent}"
+        for side in ("right", "left")
+        for child, parent in (("elbow", "shoulder"), ("wrist", "elbow"))
+    },
+    groups={"Nose": ("nose",)}
+    | {name.title(): (f"right {name}", f"left {name}") for name in ("shoulder", "elbow", "wrist", "hip")},
+)
