@@ -18,8 +18,9 @@ from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.recipe import Table, is_released
 from posetables.stages import cells
+from posetables.stages.artifacts import Artifacts
 from posetables.stages.cells import Cell
-from posetables.stages.tabulate import tabulate
+from posetables.stages.tabulate import OUTPUT, Sources, tabulate
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -31,7 +32,7 @@ QUOTING = [
 ]
 
 
-def made_up(table: Table, folder: Path) -> dict[str, dict[str, Path]]:
+def made_up(table: Table, sources: Sources, folder: Path) -> dict[str, dict[str, Path]]:
     """Files of all experiments of a table, which hold the number 1 wherever a column reads."""
     content: dict[str, Any] = {"device": "an abacus"}
     for column in table.columns.values():
@@ -42,15 +43,16 @@ def made_up(table: Table, folder: Path) -> dict[str, dict[str, Path]]:
         entry[last] = {"value": 1.0}
     file = folder / "made_up.json"
     file.write_text(json.dumps(content))
-    outputs = {"scores": file, "cost": file}
-    return {f"{read}:{experiment}": outputs for experiment in table.experiments for read in ("score", "cost")}
+    return {source.input: dict.fromkeys(OUTPUT.values(), file) for read in sources.values() for source in read}
 
 
 def render(recipes: Recipes, name: str, folder: Path) -> tuple[Cell, ...]:
     """The cells of a table as the stage writes them."""
     table = recipes.table(name)
     outputs = {key: folder / f"{key}.out" for key in ("table", "cells", "metrics")}
-    tabulate(table, "paper", recipes.published(table), recipes.tolerances(table), made_up(table, folder), outputs)
+    sources, tolerances = Artifacts(recipes, "paper").sources(table), recipes.tolerances(table)
+    inputs = made_up(table, sources, folder)
+    tabulate(table, "paper", sources, recipes.published(table), tolerances, inputs, outputs)
     return cells.read(outputs["cells"])
 
 
@@ -82,9 +84,10 @@ def test_a_number_is_cited_where_the_paper_cites_it_and_ours_only_where_an_exper
     table = REAL.table(name)
     printed = REAL.published(table)
     for cell in render(REAL, name, tmp_path):
-        own = "measured" if table.terms(cell.row) else "missing"
+        terms = table.terms(cell.row, cell.column)
+        own = "measured" if terms else "missing"
         expected = "cited" if printed[cell.row, cell.column].kind == "cited" else own
-        assert cell.kind == ("rescored" if any(map(is_released, table.terms(cell.row))) else expected)
+        assert cell.kind == ("rescored" if any(map(is_released, terms)) else expected)
 
 
 @pytest.mark.parametrize("name", REAL.tables)
@@ -129,6 +132,11 @@ def released(entry: Any) -> bool:
     return isinstance(entry, str) and is_released(entry)
 
 
+def entry_of(row: Any, column: str) -> Any:
+    """What a row of tables.yaml says of one of its columns."""
+    return row["by_column"].get(column) if isinstance(row, dict) and "by_column" in row else row
+
+
 experiments = st.sampled_from(REAL.experiments)
 entries = st.one_of(
     st.none(), experiments, st.dictionaries(experiments, st.floats(-2, 2).filter(bool), min_size=1, max_size=2)
@@ -139,8 +147,17 @@ entries = st.one_of(
 def rewritten(draw: st.DrawFn) -> tuple[str, Mapping[str, Any]]:
     """A table that quotes others, and what a careless hand makes of one or two of its rows."""
     name = draw(st.sampled_from(QUOTING))
-    rows = dict(REAL.table(name).rows)
-    return name, rows | draw(st.dictionaries(st.sampled_from(list(rows)), entries, min_size=1, max_size=2))
+    rows = plain(REAL.table(name))["rows"]
+    columns = st.sampled_from(list(REAL.table(name).columns))
+    mixed = st.dictionaries(columns, entries, min_size=1).map(lambda by_column: {"by_column": by_column})
+    return name, rows | draw(
+        st.dictionaries(st.sampled_from(list(rows)), st.one_of(entries, mixed), min_size=1, max_size=2)
+    )
+
+
+def plain(table: Table) -> dict[str, Any]:
+    """As it stands in tables.yaml."""
+    return table.model_dump(mode="json", exclude={"name", "paper"})
 
 
 @settings(max_examples=60, deadline=None)
@@ -148,19 +165,18 @@ def rewritten(draw: st.DrawFn) -> tuple[str, Mapping[str, Any]]:
 def test_no_table_makes_a_cited_number_one_of_ours(scratch: Path, table: tuple[str, Mapping[str, Any]]) -> None:
     name, rows = table
     file = scratch / "params/papers" / REAL.table(name).paper / "tables.yaml"
-    content = REAL.table(name).model_dump(mode="json", exclude={"name", "paper"})
-    file.write_text(yaml.safe_dump({name: content | {"rows": rows}}, sort_keys=False))
-    cited = {row for (row, _), number in REAL.published(REAL.table(name)).items() if number.kind == "cited"}
+    file.write_text(yaml.safe_dump({name: plain(REAL.table(name)) | {"rows": rows}}, sort_keys=False))
+    printed = REAL.published(REAL.table(name))
+    cited = [entry_of(rows[row], column) for (row, column), number in printed.items() if number.kind == "cited"]
     recipes = Recipes(scratch / "params")
-    if any(entry is not None and not released(entry) for entry in map(rows.get, cited)):
-        with pytest.raises(InputError, match="a cited row has no experiment"):
+    if any(entry is not None and not released(entry) for entry in cited):
+        with pytest.raises(InputError, match="what is cited has no experiment"):
             recipes.table(name)
     else:
-        printed = REAL.published(REAL.table(name))
         for cell in render(recipes, name, scratch):
             theirs = printed[cell.row, cell.column].kind == "cited"
             assert cell.kind != "measured" or not theirs
-            assert (cell.kind == "rescored") == released(rows[cell.row])
+            assert (cell.kind == "rescored") == released(entry_of(rows[cell.row], cell.column))
 
 
 @given(st.sampled_from(["measured", "rescored", "cited", "missing"]), st.sampled_from(["", "a.json"]))

@@ -307,7 +307,7 @@ def test_the_tree_of_a_number_ends_with_the_count_of_what_verified(
     told = capsys.readouterr().out
     for stage in ("tabulate", "score", "predict", "train", "crop", "annotate", "fetch"):
         assert stage in told
-    assert told.splitlines()[-1] == "verified 8 of 8"
+    assert told.splitlines()[-1] == "verified 10 of 10"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from posetables.papers.published import Published
-from posetables.recipe import Column, Row, Table, Tolerance
+from posetables.recipe import ByColumn, Column, Row, Source, Table, Tolerance
 from posetables.stages import cells
 from posetables.stages.tabulate import tabulate
 
@@ -37,10 +37,26 @@ HG_HCRN = (printed("HG-HCRN", "Avg", "85.7"), printed("HG-HCRN", "Time in secs."
 """What the paper prints of the first row; the second it lacks."""
 
 
+def sources_of(table: Table) -> dict[tuple[str, str], list[Source]]:
+    return {
+        (row, name): [
+            Source(
+                read=column.read, experiment=experiment, protocol="pyramid3", skeleton="lsp", key=column.key,
+                factor=factor,
+            )
+            for experiment, factor in terms.items()
+        ]
+        for row in table.rows
+        for name, column in table.columns.items()
+        if (terms := table.terms(row, name))
+    }  # fmt: skip
+
+
 def make(folder: Path, table: Table, *numbers: Published, scale: str = "mini") -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table, and the cells, as text. Our average is 85.66 in the first row and a point more in every other."""
+    sources = sources_of(table)
     inputs = {}
-    for i, experiment in enumerate(table.experiments):
+    for i, experiment in enumerate(dict.fromkeys(each.experiment for read in sources.values() for each in read)):
         score, cost = folder / f"{i}.score.json", folder / f"{i}.cost.json"
         score.write_text(json.dumps({"pck": {"Avg": {"value": 85.66 + i, "low": 80.0, "high": 90.0}}}))
         cost.write_text(
@@ -52,10 +68,11 @@ def make(folder: Path, table: Table, *numbers: Published, scale: str = "mini") -
                 }
             )
         )
-        inputs |= {f"score:{experiment}": {"scores": score}, f"cost:{experiment}": {"cost": cost}}
+        inputs |= {f"score:{experiment}/pyramid3": {"scores": score}, f"cost:{experiment}": {"cost": cost}}
     outputs = {name: folder / f"{name}.out" for name in ("table", "cells", "metrics")}
     tolerances = {"pck": Tolerance(absolute=1.0, why="a test")}
-    tabulate(table, scale, {(each.row, each.column): each for each in numbers}, tolerances, inputs, outputs)
+    published = {(each.row, each.column): each for each in numbers}
+    tabulate(table, scale, sources, published, tolerances, inputs, outputs)
     return (
         pd.read_csv(outputs["table"], dtype=str, keep_default_na=False),
         pd.read_csv(outputs["cells"]).set_index(["row", "column"]),
@@ -125,6 +142,23 @@ def test_a_difference_is_the_same_in_whatever_order_it_is_written(tmp_path: Path
     rows: list[dict[str, Row]] = [{"Sum": terms}, {"Sum": dict(reversed(terms.items()))}]
     tables = [make(tmp_path, with_rows(each))[0] for each in rows]
     assert tables[0].values.tolist() == tables[1].values.tolist()
+
+
+def test_a_row_may_have_a_number_of_ours_beside_a_cited_one(tmp_path: Path) -> None:
+    rows = {"Body [1]": ByColumn(by_column={"Time in secs.": "hcrn/lsp-pc/hg"})}
+    numbers = printed("Body [1]", "Avg", "84.1", "cited"), printed("Body [1]", "Time in secs.", "0.3")
+    table, cells = make(tmp_path, with_rows(rows), *numbers)
+    assert table[["Avg", "Time in secs."]].values.tolist() == [["84.1", "0.202"]]
+    assert cells["kind"].tolist() == ["cited", "measured"]
+
+
+def test_a_rate_that_the_paper_prints_as_a_fraction_is_ours_in_its_unit(tmp_path: Path) -> None:
+    column = Column(read="score", key=("pck", "Avg"), decimals=3, unit=0.01)
+    table, cells = make(tmp_path, with_rows({"HG": "hcrn/lsp-pc/hg"}, Avg=column), printed("HG", "Avg", ".855"))
+    assert table["Avg"].tolist() == ["0.857"]
+    assert cells.loc[("HG", "Avg"), ["value", "low", "high", "tolerance"]].tolist() == pytest.approx(
+        [0.8566, 0.80, 0.90, 0.01]
+    )
 
 
 def test_a_finding_on_several_columns_is_told_once(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ RECIPES = Recipes(ROOT / "params")
 
 def tables(scale: ScaleName) -> list[str]:
     """Those with a number of ours."""
-    return [item for item in RECIPES.tables if RECIPES.table(item).experiments]
+    return [item for item in RECIPES.tables if Artifacts(RECIPES, scale).table(item).inputs]
 
 
 TABLES = [(item, scale) for scale in FILES for item in tables(scale)]
