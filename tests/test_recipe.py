@@ -159,7 +159,7 @@ def test_small_scales_start_from_random_weights_instead_of_imagenets(scale: Any)
         (lambda: REAL.experiment("hcrn/lsp-pc/hgg", "mini"), ["experiments.yaml", "'hcrn/lsp-pc/hgg'", "lsp-pc/hg'"]),
         (lambda: REAL.experiment("hcrm/lsp-pc/hg", "mini"), ["experiments.yaml", "'hcrm/lsp-pc/hg'", "'hcrn/"]),
         (lambda: REAL.experiment("hcrn/lsp-pc/hg", "mini0"), ["params/scales.yaml", "scale 'mini0'", "'mini'"]),  # type: ignore[arg-type]
-        (lambda: REAL.preparation("imagenet-vgg16", "paper"), ["imagenet-vgg16.yaml", "reader", "not people"]),
+        (lambda: REAL.annotation("imagenet-vgg16", "paper"), ["imagenet-vgg16.yaml", "reader", "not people"]),
     ],
 )  # fmt: skip
 def test_an_unknown_name_is_told_with_its_nearest(call: Callable[[], Any], told: list[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, RootModel
 
 from posetables import yaml_files
-from posetables.data import skeletons
+from posetables.data import readers, skeletons
 from posetables.data.sources import DataSource, read_pins
 from posetables.errors import InputError
 from posetables.papers.claims import Place
@@ -444,7 +444,11 @@ class Recipes:
 
     @functools.cache  # noqa: B019
     def source(self, dataset: str) -> DataSource:
-        return yaml_files.read(pick(self._datasets, dataset, "data set", self.params / "datasets"), DataSource)
+        file = pick(self._datasets, dataset, "data set", self.params / "datasets")
+        source = yaml_files.read(file, DataSource)
+        if source.reader is not None and source.reader not in readers.names():
+            raise unknown(source.reader, readers.names(), "reader", file)
+        return source
 
     def pins(self, dataset: str) -> Mapping[str, str]:
         """Native file of the data set -> its pinned SHA-256, or the digits of it that are known."""

@@ -7,9 +7,9 @@ from io import StringIO
 import cv2
 import numpy as np
 import pytest
+from posetables.data.skeletons.coco import SKELETON
 from pycocotools.coco import COCO
 
-from posetables.data.skeletons.coco import SKELETON
 from posetables.data.synthetic import coco
 
 # pycocotools 2.0 decodes masks in the way of NumPy 1.

@@ -25,6 +25,7 @@ from posetables.data.releases import READERS
 from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.errors import InputError
 from posetables.params import Recipes
+from posetables.recipe import ScaleName
 from posetables.stages.adopt import adopt
 from posetables.stages.artifacts import Artifacts
 from posetables.stages.scoring import HITS, METRICS, Pairs
@@ -143,10 +144,11 @@ def test_published_predictions_are_scored_from_labels_alone(project: Project, mi
 # Its place in tables
 
 
-def test_at_a_scale_of_synthetic_people_a_published_row_is_cited() -> None:
-    recipes = Recipes(PARAMS)
-    assert recipes.table("hcrn_table5").rows["Yang et al. [29]"] is None
-    assert recipes.table("hcrn_table5").rows["Yang et al. [29]"] == "released/lsp-pc/yang16"
+@pytest.mark.parametrize(("scale", "experiments"), [("mini", []), ("lite", [YANG]), ("paper", [YANG])])
+def test_a_published_row_is_scored_against_real_people_alone(scale: ScaleName, experiments: list[str]) -> None:
+    artifacts = Artifacts(Recipes(PARAMS), scale)
+    sources = artifacts.sources(artifacts.recipes.table("hcrn_table5"))
+    assert [each.experiment for each in sources.get(("Yang et al. [29]", "Avg"), ())] == experiments
 
 
 def test_a_published_row_rests_on_the_file_and_on_the_labels() -> None:

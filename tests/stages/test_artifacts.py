@@ -12,6 +12,8 @@ import pytest
 from posetables.params import Recipes
 from posetables.provenance import identity
 from posetables.provenance.artifact import Artifact
+from posetables.recipe import SCALES as EVERY_SCALE
+from posetables.recipe import ScaleName
 from posetables.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:
@@ -114,6 +116,18 @@ def test_a_change_of_code_moves_what_runs_it_and_nothing_else(edit: Edit, module
     after = identities()
     first, _, more = moved.partition(", ")
     assert {name for name in before if before[name] != after[name]} == {*first.split(), *([more] if more else [])}
+
+
+PEOPLE = [file.stem for file in sorted((PARAMS / "datasets").glob("*.yaml")) if "\nreader:" in file.read_text()]
+
+
+@pytest.mark.parametrize("dataset", PEOPLE)
+@pytest.mark.parametrize("scale", EVERY_SCALE)
+def test_every_data_set_of_people_has_a_reader_and_synthetic_people(dataset: str, scale: ScaleName) -> None:
+    crops = Artifacts(Recipes(PARAMS), scale).crop(dataset)
+    assert crops.identity
+    drawn = {each.recipe["reader"] for each in crops.all() if each.stage == "fetch" and each.modules}
+    assert drawn == ({Recipes(PARAMS).source(dataset).reader} if scale == "mini" else set())
 
 
 # What rests on labels, and what on images

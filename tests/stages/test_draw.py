@@ -75,7 +75,7 @@ def test_the_audit_of_a_figure_follows_it_to_the_data(drawn: Project, capsys: py
     assert main(["audit", "hcrn_fig0", "--scale", "mini"]) == 0
     told = capsys.readouterr().out
     assert all(stage in told for stage in ("draw", "predict", "train", "crop", "annotate", "fetch"))
-    assert told.splitlines()[-1] == "verified 7 of 7"
+    assert told.splitlines()[-1] == "verified 9 of 9"
 
 
 def test_an_unknown_figure_is_refused_with_the_nearest(drawn: Project) -> None:
