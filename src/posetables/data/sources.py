@@ -34,6 +34,7 @@ CHUNK = 1 << 20
 
 _Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
+_WholeDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Interval = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 
@@ -48,6 +49,8 @@ class Origin(BaseModel):
     both sides stands for the same run of characters without `/`."""
     inside: str = ""
     """Folder of the archive below which the members lie."""
+    sha256: _WholeDigest | None = None
+    """Of what the address gives, where the authors or others published it: of the archive, not of its files."""
     note: str = ""
 
     def offers(self, names: Iterable[str]) -> list[str]:
@@ -283,12 +286,22 @@ def _take_from_addresses(
         file = _place_for(origin.address, downloads)
         try:
             download(origin.address, file, max_bytes=source.max_bytes, session=session, sleep=sleep)
+            _check_download(origin, file)
             _take_from_download(intake, origin, file, source.max_bytes)
         except InputError as error:
             # What arrived in full and was still no use is not kept: the next call would find it no better.
             file.unlink(missing_ok=True)
             say(f"{error}; trying the next source")
             intake.failures.append(f"{error} ({origin.note})" if origin.note else str(error))
+
+
+def _check_download(origin: Origin, file: Path) -> None:
+    if origin.sha256 is None:
+        return
+    with file.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != origin.sha256:
+        raise InputError(f"{origin.address} has SHA-256 {found}, expected {origin.sha256}: truncated or altered")
 
 
 def _take_from_download(intake: _Intake, origin: Origin, file: Path, max_bytes: int) -> None:
