@@ -88,10 +88,10 @@ class Protocol(Params):
 
 
 class Detector(Params):
-    """Who says where the people of an image are, when their labels do not: `posetables.data.detectors.<kind>`."""
+    """Who says where the people of an image are, when their labels do not."""
 
     name: str
-    kind: str
+    kind: str | None = Field(None, description="`posetables.data.detectors.<kind>`; nothing for a file of boxes")
     dataset: str | None = Field(None, description="data set of its weights, or of the file of what it found")
     file: str | None = Field(None, description="what somebody else found, among the files of the data set")
     predictions: str | None = Field(None, description="<experiment>/<protocol>: boxes around the joints that it found")
@@ -132,7 +132,7 @@ class Release(Tested):
 
     dataset: str
     file: str
-    layout: Literal["keypoints", "sticks", "cpm"]
+    layout: str
 
 
 class Experiment(Tested):

@@ -20,7 +20,6 @@ from posetables.errors import InputError
 from posetables.provenance import hashes, identity, manifest
 from posetables.provenance.manifest import Code, Content, Manifest, Used
 
-
 NAMED = 4
 """How many changes of a kind are told by name."""
 

@@ -34,6 +34,10 @@ def _skeleton(name: str) -> str:
     return f"posetables.data.skeletons.{name}"
 
 
+def _detector(detector: Detector) -> tuple[str, ...]:
+    return () if detector.kind is None else (f"posetables.data.detectors.{detector.kind}",)
+
+
 def _network(experiment: Experiment) -> tuple[str, ...]:
     return f"posetables.models.{experiment.network.paper}", _skeleton(experiment.skeleton)
 
@@ -176,7 +180,7 @@ class Artifacts:
         return Artifact(
             stage="detect",
             recipe=_plain(detector) | {"test": _plain(test)},
-            modules=("posetables.stages.detect", f"posetables.data.detectors.{detector.kind}"),
+            modules=("posetables.stages.detect", *_detector(detector)),
             outputs={"boxes": place / f"{name}.json", "people": place / f"{name}.parquet"},
             manifest=place / f"{name}.manifest.json",
             inputs=inputs,
@@ -305,7 +309,7 @@ class Artifacts:
         if is_detected(name):
             test, detector = self.recipes.tested(name, self.scale).test, self.recipes.detector(name.rpartition("/")[2])
             recipe = _plain(detector) | {"test": _plain(test)}
-            modules: tuple[str, ...] = (f"posetables.data.detectors.{detector.kind}",)
+            modules = _detector(detector)
             inputs = {"people": self.annotate(test.dataset)} | self._eyes(test, detector)
         else:
             experiment = self.recipes.experiment(name, self.scale)

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from posetables.data import detections, detectors
+from posetables.data.detectors import around
 from posetables.data.people import read_columns, read_people
 from posetables.progress import track
 from posetables.stages.annotate import tabled
@@ -28,7 +29,8 @@ def detect(
     if recipe.predictions is not None:
         found = around_predictions(inputs["predictions"]["predictions"], inputs["crops"]["crops"])
     elif recipe.file is not None:
-        found = detectors.named(recipe.kind).read(next(iter(inputs["file"].values())).parent / recipe.file)
+        reader = around if recipe.kind else detections
+        found = reader.read(next(iter(inputs["file"].values())).parent / recipe.file)
     else:
         found = look(recipe, images, inputs)
     detections.write(found, outputs["boxes"])
@@ -41,7 +43,7 @@ def look(recipe: Detector, images: list[str], inputs: Mapping[str, Mapping[str, 
     """What an image detector finds."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     weights = next(iter(inputs["weights"].values())) if "weights" in inputs else None
-    detector = detectors.named(recipe.kind).load(weights, device)
+    detector = detectors.named(recipe.kind or "").load(weights, device)
     folder = next(iter(inputs["images"].values())).parent
     found = {image: detector(read_image(folder / image)) for image in track(images, f"detect {recipe.name}")}
     return detections.of_images(found)
@@ -52,4 +54,4 @@ def around_predictions(predictions: Path, crops: Path) -> Detections:
     predicted = read_columns(predictions, "person", "joints", "scores")
     image = pd.read_parquet(crops).set_index("person").loc[predicted["person"].tolist(), "image"].tolist()
     joints = predicted["joints"].reshape(len(image), -1, 2)
-    return detectors.named("around").around(image, joints, predicted["scores"])
+    return around.around(image, joints, predicted["scores"])

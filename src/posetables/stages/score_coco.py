@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from posetables.data.detections import number_of
 from posetables.data.people import read_columns, read_people
 from posetables.metrics import bootstrap, detection, oks
 from posetables.metrics.average_precision import Evaluation, draws
@@ -63,12 +64,7 @@ def score_boxes(
 def image_numbers(frames: Path, split: str) -> dict[str, int]:
     """Image of a split -> its number, in the order of COCO's ids: by it pycocotools breaks ties of scores."""
     images = read_people(frames, split, "image")["image"].tolist()
-    return {image: number for number, image in enumerate(sorted(images, key=image_id))}
-
-
-def image_id(image: str) -> int:
-    """COCO names its images by their ids: val2017/000000000139.jpg is 139."""
-    return int(Path(image).stem)
+    return {image: number for number, image in enumerate(sorted(images, key=number_of))}
 
 
 def truth_of(people: Path, split: str, labels: str, numbers: Mapping[str, int]) -> oks.Truth:

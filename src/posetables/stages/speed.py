@@ -34,7 +34,7 @@ def time_detector(
 ) -> dict[str, Any]:
     """Write `speed` (JSON): seconds in which a detector looks at one image of the split."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    detect = detectors.named(recipe.kind).load(weights_of(inputs), device.type)
+    detect = detectors.named(recipe.kind or "").load(weights_of(inputs), device.type)
     folder = next(iter(inputs["images"].values())).parent
     names = read_people(inputs["people"]["frames"], test.split, "image")["image"].tolist()
     images = [read_image(folder / name) for name in names[: WARM + IMAGES]]
