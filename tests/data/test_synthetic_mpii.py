@@ -147,3 +147,8 @@ def test_the_official_file_and_the_json_agree_on_head_box_and_scale(release):
             if "x1" in person._fieldnames:
                 diagonal = np.hypot(*((getattr(person, f"{a}2") - getattr(person, f"{a}1")).item() for a in "xy"))
                 assert person.scale.item() == pytest.approx(0.6 * diagonal / 25)
+
+
+def test_one_person_of_every_image_stands_apart_from_others(release):
+    assert [numbers.tolist() for numbers in release.single_person[:, 0]] == [[[1]]] * 32
+    assert max(image.annorect.shape[1] for image in release.annolist[0]) == 2

@@ -47,19 +47,8 @@ CATEGORY = {
 }
 
 
-class Release(NamedTuple):
-    """Where COCO keeps a split; ids of images are unique among all."""
-
-    labels: str
-    images: str
-    first_id: int
-
-
-RELEASES = {
-    "train": Release("person_keypoints_train2017", "train2017", 0),
-    "val": Release("person_keypoints_val2017", "val2017", 500_000),
-    "test-dev": Release("image_info_test-dev2017", "test2017", 700_000),
-}
+FIRST_ID = {"train": 0, "val": 500_000}
+"""Below the ids of the images of each split."""
 
 
 class Group(NamedTuple):
@@ -74,26 +63,37 @@ def write(folder: Path, splits: Mapping[str, tuple[int, int]], seed: int) -> Non
 
     Joints are in whole pixels from 0; those outside the image, those of the face behind the head, all of people with an
     area below 32^2 pixels and about every second one that something hides are unlabelled. Outlines are polygons, those
-    of crowds run lengths; `area` is the number of pixels that show the person. Splits count images; of `test-dev` only
-    a list of images is written, as in COCO. Raises `InputError` for another split, one without images or a negative
-    seed.
+    of crowds run lengths; `area` is the number of pixels that show the person. Splits count images. Raises `InputError`
+    for another split, one without images or a negative seed.
     """
     images = counts(folder, splits, seed)
-    if other := images.keys() - RELEASES.keys():
-        raise InputError(f"{folder}: COCO has no split {min(other)!r}; there are {', '.join(RELEASES)}")
+    if other := images.keys() - FIRST_ID.keys():
+        raise InputError(f"{folder}: COCO has no labels of a split {min(other)!r}; there are {', '.join(FIRST_ID)}")
     for split, last in images.items():
-        release, entries, annotations = RELEASES[split], [], []
-        for number in range(1, last + 1):
-            image = release.first_id + number
-            picture, found = _draw(generator(seed, DATASET, image))
-            entries.append(_entry(image, picture))
+        entries, annotations = [], []
+        for image in range(FIRST_ID[split] + 1, FIRST_ID[split] + last + 1):
+            picture, found = draw(generator(seed, DATASET, image))
+            entries.append(write_picture(folder / f"{split}2017", image, picture))
             annotations += [{"image_id": image, "id": 100 * image + k, **it} for k, it in enumerate(found)]
-            write_image(folder / release.images / f"{image:012d}.jpg", picture)
-        content = _content(entries, None if split == "test-dev" else annotations)
-        write_bytes(folder / f"annotations/{release.labels}.json", content)
+        path = folder / f"annotations/person_keypoints_{split}2017.json"
+        write_labels(path, {"images": entries, "annotations": annotations})
 
 
-def _draw(rng: np.random.Generator) -> tuple[Picture, list[dict[str, Any]]]:
+def write_picture(folder: Path, image: int, picture: Picture) -> dict[str, Any]:
+    """Writes an image under its id; its entry in the label file."""
+    name = f"{image:012d}.jpg"
+    write_image(folder / name, picture)
+    height, width = picture.shape[:2]
+    return {"license": 1, "file_name": name, "height": height, "width": width, "id": image}
+
+
+def write_labels(path: Path, content: Mapping[str, Any]) -> None:
+    info = {"description": "synthetic people of posetables in the layout of COCO 2017", "version": "1.0", "year": 2017}
+    about = {"info": info, "licenses": [{"id": 1, "name": "MIT", "url": ""}], "categories": [CATEGORY]}
+    write_bytes(path, json.dumps(about | dict(content), separators=(",", ":")).encode())
+
+
+def draw(rng: np.random.Generator) -> tuple[Picture, list[dict[str, Any]]]:
     """A picture and its annotations."""
     size = SIZES[rng.integers(len(SIZES))]
     groups = [Group([person]) for person in _people(rng, size)]
@@ -179,8 +179,10 @@ def _polygons(mask: Mask) -> list[list[float]]:
     fine = 4
     enlarged = cv2.resize(mask.astype(np.uint8), None, fx=fine, fy=fine, interpolation=cv2.INTER_NEAREST)
     outlines, _ = cv2.findContours(enlarged, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    polygons = (cv2.approxPolyDP(outline, 0.6 * fine, closed=True) for outline in outlines)
-    return [np.round((it + 0.5) / fine, 2).ravel().tolist() for it in polygons if len(it) > 2]
+    # Stairs of pixels are smoothed, but not so far that specks vanish.
+    smooth = (min(0.6 * fine, 0.02 * cv2.arcLength(outline, closed=True)) for outline in outlines)
+    polygons = (cv2.approxPolyDP(*it, closed=True) for it in zip(outlines, smooth, strict=True))
+    return [np.round((it + 0.5) / fine, 2).ravel().tolist() for it in polygons]
 
 
 def _run_lengths(mask: Mask) -> dict[str, list[int]]:
@@ -188,20 +190,3 @@ def _run_lengths(mask: Mask) -> dict[str, list[int]]:
     flat = np.concatenate([[False], mask.T.ravel()])
     ends = np.flatnonzero(flat[1:] != flat[:-1])
     return {"counts": np.diff([0, *ends, mask.size]).tolist(), "size": list(mask.shape)}
-
-
-def _entry(image: int, picture: Picture) -> dict[str, Any]:
-    height, width = picture.shape[:2]
-    return {"license": 1, "file_name": f"{image:012d}.jpg", "height": height, "width": width, "id": image}
-
-
-def _content(images: Sequence[Mapping[str, Any]], annotations: Sequence[Mapping[str, Any]] | None) -> bytes:
-    title = {
-        "description": "synthetic people of posetables, in the layout of COCO 2017",
-        "version": "1.0",
-        "year": 2017,
-    }
-    content: dict[str, Any] = {"info": title, "licenses": [{"id": 1, "name": "MIT", "url": ""}], "images": images}
-    if annotations is not None:
-        content["annotations"] = annotations
-    return json.dumps(content | {"categories": [CATEGORY]}, separators=(",", ":")).encode()

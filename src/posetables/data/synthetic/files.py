@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from posetables.errors import InputError
 MAT_HEADER = b"MATLAB 5.0 MAT-file, synthetic people of posetables".ljust(116)
 
 
-def generator(seed: int, dataset: int, number: int, split: int = 0) -> np.random.Generator:
+def generator(seed: int, dataset: int, number: int, split: str = "") -> np.random.Generator:
     """Random numbers of image `number` of a split, whatever else is drawn; every data set has a number of its own."""
-    return np.random.Generator(np.random.Philox(key=[seed, number], counter=[0, 0, split, dataset]))
+    return np.random.Generator(
+        np.random.Philox(key=[seed, number], counter=[0, 0, zlib.crc32(split.encode()), dataset])
+    )
 
 
 def counts(folder: Path, splits: Mapping[str, tuple[int, int]], seed: int) -> dict[str, int]:

@@ -52,7 +52,7 @@ def write(folder: Path, splits: Mapping[str, tuple[int, int]], seed: int) -> Non
     places = sorted((number, split) for split, last in people.items() for number in range(1, last + 1))
     examples = []
     for number, split in places:
-        picture, joints, box = _person(generator(seed, DATASET, number, [*people].index(split)))
+        picture, joints, box = _person(generator(seed, DATASET, number, split))
         examples.append(_example(split, number, joints + 1, box + 1))
         write_image(folder / "images" / examples[-1]["filepath"], picture)
     write_mat(folder / "examples_original.mat", {"examples": struct_array(examples)})

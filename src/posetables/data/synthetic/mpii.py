@@ -65,9 +65,8 @@ def write(folder: Path, splits: Mapping[str, tuple[int, int]], seed: int) -> Non
     entries: list[dict[str, Any]] = []
     validation = []
     for number, split in sorted((number, split) for split, last in people.items() for number in range(1, last + 1)):
-        s = [*people].index(split)
-        picture, annotations = draw(generator(seed, DATASET, number, s))
-        name = image_name(s, number)
+        picture, annotations = draw(generator(seed, DATASET, number, split))
+        name = image_name(split, number)
         entries.append(_entry(name, split, picture, annotations, len(entries) + 1))
         if split == VALIDATION:
             validation.append((name, annotations[0], len(entries)))
@@ -77,8 +76,8 @@ def write(folder: Path, splits: Mapping[str, tuple[int, int]], seed: int) -> Non
     write_bytes(folder / "valid.h5", _hdf5(validation))
 
 
-def image_name(split: int, number: int) -> str:
-    return f"{split}{number:08d}.jpg"
+def image_name(split: str, number: int) -> str:
+    return f"{int(split != 'train')}{number:08d}.jpg"
 
 
 def draw(rng: np.random.Generator) -> tuple[Picture, list[Annotation]]:

@@ -25,14 +25,15 @@ def write(folder: Path, splits: Mapping[str, tuple[int, int]], seed: int) -> Non
     """Writes mpii_human_pose_v1_u12_1.mat, a struct `RELEASE`, and images/*.jpg.
 
     As in the official file: pixels from 1, joints outside the image are left out, those of the head say nothing of
-    their visibility, and of people who are not of the split `train` scale and place are all that is told. Splits count
-    images, so that there are at least as many people. Raises `InputError` for a split without any or a negative seed.
+    their visibility, and of people who are not of the split `train` scale and place are all that is told. The person in
+    front stands apart from others (`single_person`), and nobody else does. Splits count images. Raises
+    `InputError` for a split without any or a negative seed.
     """
     images = []
-    for s, (split, last) in enumerate(counts(folder, splits, seed).items()):
+    for split, last in counts(folder, splits, seed).items():
         for number in range(1, last + 1):
-            picture, people = mpii.draw(generator(seed, DATASET, number, s))
-            images.append((mpii.image_name(s, number), people, split == "train"))
+            picture, people = mpii.draw(generator(seed, DATASET, number, split))
+            images.append((mpii.image_name(split, number), people, split == "train"))
             write_image(folder / "images" / images[-1][0], picture)
     write_mat(folder / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": _release(images)})
 
@@ -48,7 +49,7 @@ def _release(images: list[tuple[str, list[Annotation], bool]]) -> dict[str, Any]
         for name, people, train in images
     ]
     alone = np.empty((len(images), 1), object)
-    alone[:, 0] = [np.ones((1, 1)) if len(people) == 1 else NOTHING for _, people, _ in images]
+    alone[:, 0] = [np.ones((1, 1))] * len(images)
     activity = {"cat_name": NOTHING, "act_name": NOTHING, "act_id": -1.0}
     return {
         "annolist": struct_array(annotations),
