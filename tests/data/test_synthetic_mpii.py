@@ -7,9 +7,9 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from posetables.data.skeletons.mpii import SKELETON as MPII
 from scipy.io import loadmat
 
+from posetables.data.skeletons.mpii import SKELETON as MPII
 from posetables.data.synthetic import mpii, mpii_mat
 
 PEOPLE = {"train": 40, "val": 25}
