@@ -46,10 +46,18 @@ def write(folder: Path, people: list[dict[str, Any]]) -> Path:
     with gzip.open(folder / mpii.LABELS, "wt") as file:
         json.dump(people, file)
     val = [person for person in people if person["isValidation"]]
-    with h5py.File(folder / mpii.HEADS, "w") as file:
-        file["normalize"] = [25.004 * person["scale_provided"] for person in val]
-        file["part"] = [np.trunc(np.array(person["joint_self"])[:, :2]) for person in val]
+    write_truth(folder, [person["joint_self"] for person in val], [person["scale_provided"] for person in val])
     return folder
+
+
+def write_truth(folder: Path, joints: Any, scales: Any) -> None:
+    """Joints a third of a pixel beside those of the JSON; heads of 25.004 pixels for each unit of scale."""
+    diagonal = 25.004 / 0.6 * np.array([[0.6, 0.8]]).T * np.array(scales)
+    truth = {
+        "pos_gt_src": np.array(joints)[:, :, :2].transpose(1, 2, 0) + 0.3,
+        "headboxes_src": np.stack([np.full_like(diagonal, 50), 50 + diagonal]),
+    }
+    savemat(folder / mpii.TRUTH, truth)
 
 
 @pytest.fixture
@@ -69,7 +77,7 @@ def test_pixels_are_counted_from_0_and_joints_are_visible_occluded_or_unlabelled
     labels = mpii.read(folder, {"val": (1, 1)}).labels["pc"]
     ankle, knee, wrist = (SKELETON.index(joint) for joint in ("left ankle", "right knee", "left wrist"))
     assert labels.visible[0, [ankle, knee, wrist]].tolist() == [0, 1, 2]
-    assert labels.joints[0, [ankle, knee, wrist]].tolist() == [[0, 0], [200, 50], [214, 64]]
+    np.testing.assert_allclose(labels.joints[0, [ankle, knee, wrist]], [[0, 0], [200.3, 50.3], [214.3, 64.3]])
 
 
 def test_the_box_is_that_of_the_stacked_hourglass(folder: Path) -> None:
@@ -85,16 +93,14 @@ def test_heads_of_val_are_those_of_published_scores_and_those_of_train_follow_fr
 
 
 def test_heads_of_other_people_are_refused(folder: Path) -> None:
-    with h5py.File(folder / mpii.HEADS, "r+") as file:
-        file["part"][1] = file["part"][0]
-    with pytest.raises(InputError, match="valid.h5: part: person 2 is another one"):
+    write_truth(folder, [entry(number)["joint_self"] for number in (2, 3)], [2, 3])
+    with pytest.raises(InputError, match="our_format.mat: pos_gt_src: person 2 is another one"):
         mpii.read(folder, {"val": (1, 1)})
 
 
 def test_too_few_heads_are_refused(folder: Path) -> None:
-    with h5py.File(folder / mpii.HEADS, "w") as file:
-        file["normalize"], file["part"] = np.ones(1), np.ones((1, 16, 2))
-    with pytest.raises(InputError, match="valid.h5: 1 people, mpii_annotations.json.gz has 2 of val"):
+    write_truth(folder, [entry(2)["joint_self"]], [2])
+    with pytest.raises(InputError, match="our_format.mat: 1 people, mpii_annotations.json.gz has 2 of val"):
         mpii.read(folder, {"val": (1, 1)})
 
 
@@ -258,8 +264,9 @@ def official(tmp_path: Path) -> Path:
 def test_the_official_file_gives_the_people_of_the_common_form(official: Path, tmp_path: Path) -> None:
     found = mpii_mat.read(official, {"train": (1, 1)})
     common = mpii.read(write(tmp_path, [entry(1), entry(2)]), {"val": (1, 1)})
-    for array in ("joints", "visible"):
-        np.testing.assert_array_equal(getattr(found.labels["pc"], array), getattr(common.labels["pc"], array))
+    known = common.labels["pc"].visible > 0
+    np.testing.assert_array_equal(found.labels["pc"].visible, common.labels["pc"].visible)
+    np.testing.assert_allclose(found.labels["pc"].joints[known] + 0.3, common.labels["pc"].joints[known])
     np.testing.assert_array_equal(found.center, common.center)
     np.testing.assert_array_equal(found.side, common.side)
     assert found.names == ["000000001-2"]

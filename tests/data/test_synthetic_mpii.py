@@ -4,7 +4,6 @@ import gzip
 import json
 
 import cv2
-import h5py
 import numpy as np
 import pytest
 from scipy.io import loadmat
@@ -28,9 +27,8 @@ def entries(folder):
 
 
 @pytest.fixture(scope="module")
-def valid(folder):
-    with h5py.File(folder / "valid.h5") as file:
-        return {name: values[:] for name, values in file.items()}
+def truth(folder):
+    return loadmat(folder / "tompson_detections_our_format.mat")
 
 
 @pytest.fixture(scope="module")
@@ -78,29 +76,21 @@ def test_legs_leave_the_image_more_often_than_arms_and_some_joints_are_hidden(en
     assert 0.03 < (joints[:, :, :2].any(2) & (joints[:, :, 2] == 0)).mean() < 0.3
 
 
-def test_valid_has_the_validation_people_in_the_order_of_the_json(entries, valid):
-    people = [entry for entry in entries if entry["isValidation"]]
-    assert [name.decode() for name in valid["imgname"]] == [entry["img_paths"] for entry in people]
-    assert np.abs(valid["part"] - joints_of(people)[:, :, :2]).max() < 1
-    np.testing.assert_array_equal(valid["part"], np.trunc(valid["part"]))
-    np.testing.assert_array_equal(valid["visible"], joints_of(people)[:, :, 2])
-
-
-def test_scale_and_centre_are_raw_in_the_json_and_adjusted_in_valid(entries, valid):
-    people = [entry for entry in entries if entry["isValidation"]]
-    scale = np.array([entry["scale_provided"] for entry in people])
-    objpos = np.array([entry["objpos"] for entry in people])
-    np.testing.assert_allclose(valid["scale"], 1.25 * scale, atol=1e-3)
-    np.testing.assert_allclose(valid["center"] - objpos, np.outer(15 * scale, [0, 1]), atol=0.01)
-
-
-def test_scale_head_size_and_head_length_keep_the_ratios_of_the_real_set(entries, valid):
+def test_the_truth_of_val_has_its_people_in_the_order_of_the_json(entries, truth):
     people = joints_of([entry for entry in entries if entry["isValidation"]])
+    np.testing.assert_array_equal(truth["pos_gt_src"].transpose(2, 0, 1), people[:, :, :2])
+    np.testing.assert_array_equal(truth["jnt_missing"].T, (people == 0).all(2))
+
+
+def test_scale_head_size_and_head_length_keep_the_ratios_of_the_real_set(entries, truth):
+    val = [entry for entry in entries if entry["isValidation"]]
+    people, scale = joints_of(val), np.array([entry["scale_provided"] for entry in val])
+    diagonal = np.linalg.norm(truth["headboxes_src"][1] - truth["headboxes_src"][0], axis=0)
     # Measured on the 2,958 real people: 200 scale = 4.8 head boxes, and the head is .8 of a box's diagonal.
-    np.testing.assert_allclose(valid["normalize"] / 0.6 / (200 * valid["scale"] / 1.25), 0.2083, rtol=2e-3)
+    np.testing.assert_allclose(diagonal / (200 * scale), 0.2083, rtol=2e-3)
     neck, top = (people[:, MPII.index(joint), :2] for joint in ("upper neck", "head top"))
     known = neck.any(1) & top.any(1)
-    np.testing.assert_allclose((np.linalg.norm(top - neck, axis=1) / valid["normalize"])[known], 0.8 / 0.6, rtol=1e-3)
+    np.testing.assert_allclose((np.linalg.norm(top - neck, axis=1) / diagonal)[known], 0.8, rtol=1e-3)
 
 
 def test_a_whole_person_is_about_as_long_as_200_pixels_a_unit_of_scale(entries):

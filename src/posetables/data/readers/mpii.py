@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from posetables.data import h5files
+from posetables.data import matfiles
 from posetables.data.people import Labels, People
 from posetables.data.skeletons.mpii import SKELETON
 from posetables.data.splits import of_split
 from posetables.errors import InputError
 
-LABELS, HEADS = "mpii_annotations.json.gz", "valid.h5"
+LABELS, TRUTH = "mpii_annotations.json.gz", "tompson_detections_our_format.mat"
 MAX_BYTES = 256_000_000
 """Of the JSON unpacked, which has 33 MB."""
 
@@ -33,8 +33,8 @@ HEAD = 25.0
 ENLARGED, LOWERED = 1.25, 15.0
 """Stacked hourglass (Newell et al., ECCV 2016, img.lua): box side x 1.25; centre 15 pixels x scale down."""
 
-CUT_OFF = 1.01
-"""Pixels by which joints of the two files may differ: the HDF5 file has whole pixels, cut off."""
+SAME = 1.0
+"""Pixels by which a joint may differ between the two files and be the same; of one person most are."""
 
 _KEYS = ("img_paths", "isValidation", "people_index", "objpos", "scale_provided", "joint_self")
 
@@ -43,8 +43,9 @@ def read(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
     """MPII: 22,246 people of `train` and 2,958 of `val`, each counted in the order of the file.
 
     `joint_self` is 16 x 3, pixels from 1; the third number is 1 for a visible joint and 0 for an occluded one, and all
-    are 0 for an unlabelled one. `head` of val is `normalize` of the HDF5 file, by which published scores divide; the
-    joints tell whether that file holds the same people. `head` of train follows from the scale.
+    are 0 for an unlabelled one. Joints and `head` of val are those of the file by which published results are scored:
+    `pos_gt_src`, 16 x 2 x N, and .6 of the diagonals of `headboxes_src`, 2 x 2 x N. (13 of its joints have a coordinate
+    of 0 where the JSON has a place; every published number counts them so.) `head` of train follows from the scale.
     """
     path = folder / LABELS
     people = _entries(path)
@@ -52,7 +53,7 @@ def read(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
     check_raw(path, joints, visible, people["scale_provided"])
     val = people["isValidation"] == 1
     head = HEAD * people["scale_provided"]
-    head[val] = _heads(folder / HEADS, joints[val], visible[val])
+    joints[val], head[val] = _truth(folder / TRUTH, joints[val], visible[val])
     chosen, split = of_split(path, {"train": ~val, "val": val}, splits)
     center, side = box(people["objpos"][chosen], people["scale_provided"][chosen])
     images = people["img_paths"][chosen]
@@ -138,15 +139,21 @@ def _labels(native: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(labelled[:, :, None], native[:, :, :2] - 1, 0.0), visible
 
 
-def _heads(path: Path, joints: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """(N,) sizes of the heads of N people, after the joints (from 0) have told that the file holds the same people."""
-    heads = h5files.read(path, "normalize", (None,))
-    parts = h5files.read(path, "part", (None, len(SKELETON.joints), 2)) - 1
-    if len(heads) != len(joints) or len(parts) != len(joints):
-        raise InputError(f"{path}: {len(heads)} people, {LABELS} has {len(joints)} of val; fetch both again")
-    far = (np.abs(parts - joints).max(2) > CUT_OFF) & (visible > 0)
-    if far.any():
-        raise InputError(f"{path}: part: person {far.any(1).argmax() + 1} is another one than in {LABELS}; fetch again")
+def _truth(path: Path, joints: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Joints (N, 16, 2) from 0 and sizes of heads (N,) of N people, whom their joints in the JSON must tell again."""
+    found = matfiles.read(path, "pos_gt_src", (len(SKELETON.joints), 2, None)).transpose(2, 0, 1) - 1
+    corners = matfiles.read(path, "headboxes_src", (2, 2, None))
+    if len(found) != len(joints) or corners.shape[2] != len(joints):
+        raise InputError(f"{path}: {len(found)} people, {LABELS} has {len(joints)} of val; fetch both again")
+    known = visible > 0
+    same = (np.abs(found - joints).max(2) <= SAME) & known
+    if (others := 2 * same.sum(1) < known.sum(1)).any():
+        raise InputError(
+            f"{path}: pos_gt_src: person {others.argmax() + 1} is another one than in {LABELS}; fetch again"
+        )
+    heads: np.ndarray = 0.6 * np.linalg.norm(corners[1] - corners[0], axis=0)
     if (heads <= 0).any():
-        raise InputError(f"{path}: normalize: the head of person {(heads <= 0).argmax() + 1} has no size; fetch again")
-    return heads
+        raise InputError(
+            f"{path}: headboxes_src: the head of person {(heads <= 0).argmax() + 1} has no size; fetch again"
+        )
+    return np.where(known[..., None], found, 0.0), heads

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 from posetables.data.skeletons.mpii import SKELETON as MPII
 from posetables.data.synthetic.clothes import GIRTHS, sample_kit, skull
 from posetables.data.synthetic.figure import EVERYDAY, Array, sample_figure
-from posetables.data.synthetic.files import counts, generator, write_bytes, write_image
+from posetables.data.synthetic.files import counts, generator, write_bytes, write_image, write_mat
 from posetables.data.synthetic.painting import Canvas, Picture
 from posetables.data.synthetic.scene import Person, develop, enter, hidden, stage
 
@@ -55,11 +54,12 @@ class Annotation:
 
 
 def write(folder: Path, splits: Mapping[str, tuple[int, int]], seed: int) -> None:
-    """Writes mpii_annotations.json.gz (the people of all splits), valid.h5 (those of `val`) and images/*.jpg.
+    """Writes mpii_annotations.json.gz (the people of all splits), tompson_detections_our_format.mat (those of `val`)
+    and images/*.jpg.
 
-    Joints are in pixels from 1; those outside the image are 0, 0 and not visible, as hidden ones are. As in the real
-    files scale and centre are raw in the json and already adjusted in valid.h5, whose joints are cut to whole pixels.
-    Splits count people, who alternate in the json. Raises `InputError` for a split without people or a negative seed.
+    Joints are in pixels from 1; those outside the image are 0, 0 and not visible, as hidden ones are. Scale and centre
+    are raw. Splits count people, who alternate in the json. Raises `InputError` for a split without people or a
+    negative seed.
     """
     people = counts(folder, splits, seed)
     entries: list[dict[str, Any]] = []
@@ -69,11 +69,11 @@ def write(folder: Path, splits: Mapping[str, tuple[int, int]], seed: int) -> Non
         name = image_name(split, number)
         entries.append(_entry(name, split, picture, annotations, len(entries) + 1))
         if split == VALIDATION:
-            validation.append((name, annotations[0], len(entries)))
+            validation.append(annotations[0])
         write_image(folder / "images" / name, picture)
     content = json.dumps(entries, separators=(",", ":")).encode()
     write_bytes(folder / "mpii_annotations.json.gz", gzip.compress(content, mtime=0))
-    write_bytes(folder / "valid.h5", _hdf5(validation))
+    write_mat(folder / "tompson_detections_our_format.mat", _truth(validation))
 
 
 def image_name(split: str, number: int) -> str:
@@ -154,28 +154,11 @@ def _entry(name: str, split: str, picture: Picture, annotations: Sequence[Annota
     }
 
 
-def _hdf5(people: Sequence[tuple[str, Annotation, int]]) -> bytes:
-    """valid.h5 of the hourglass release: centre 15 pixels a unit of scale lower, scale a quarter larger."""
-    import h5py
-
-    names, annotations, indices = zip(*people, strict=True) if people else ((), (), ())
-    scale = np.array([it.scale for it in annotations])
-    joints = np.reshape([it.joints for it in annotations], (-1, len(JOINTS), 3))
-    spine = joints[:, MPII.index("thorax"), :2] - joints[:, MPII.index("pelvis"), :2]
-    content = {
-        "center": np.reshape([it.objpos for it in annotations], (-1, 2)) + np.outer(15 * scale, [0, 1]),
-        "imgname": np.array(names, "S13"),
-        "index": np.array(indices, float) - 1,
-        "normalize": np.array([0.6 * it.diagonal for it in annotations]),
-        "part": np.trunc(joints[:, :, :2]),
-        "person": np.zeros(len(people)),
-        "scale": 1.25 * scale,
-        "torsoangle": (np.degrees(np.arctan2(spine[:, 0], -spine[:, 1])) + 90) % 360 - 90,
-        "visible": joints[:, :, 2],
+def _truth(people: Sequence[Annotation]) -> dict[str, np.ndarray]:
+    """What Tompson et al. (CVPR 2015) published to score by: joints and corners of head boxes, in pixels from 1."""
+    joints = np.reshape([it.joints for it in people], (-1, len(JOINTS), 3))
+    return {
+        "jnt_missing": (joints == 0).all(2).T.astype(float),
+        "pos_gt_src": joints[:, :, :2].transpose(1, 2, 0),
+        "headboxes_src": np.reshape([it.head for it in people], (-1, 2, 2)).transpose(1, 2, 0),
     }
-    file = io.BytesIO()
-    with h5py.File(file, "w") as h5:
-        h5.attrs["name"] = "mpii"
-        for name, values in content.items():
-            h5.create_dataset(name, data=values, track_times=False)
-    return file.getvalue()
