@@ -236,6 +236,18 @@ def test_a_truncated_image_in_the_mirror_is_named_with_both_hashes(raw: Path, mi
     assert list(raw.parent.iterdir()) == []
 
 
+def test_an_archive_with_another_hash_than_was_published_is_not_unpacked(
+    raw: Path, site: Site, official: dict[str, Any], labels: dict[str, Any]
+) -> None:
+    published = {"sha256": hashlib.sha256(people_zip()).hexdigest()}
+    fetch(source_of(official | published, labels), raw, pins={})
+    assert read(raw) == FILES
+    site.files["people.zip"] = people_zip(FILES | {"images/im02.jpg": b"resized"})
+    with pytest.raises(InputError, match="people.zip has SHA-256 .* truncated or altered"):
+        fetch(source_of(official | published, labels), raw.with_name("again"), pins={})
+    assert not raw.with_name("again").exists()
+
+
 def test_a_download_with_a_wrong_hash_is_not_kept(raw: Path, site: Site, labels: dict[str, Any]) -> None:
     site.files["OC.mat"] = b"forged"
     with pytest.raises(InputError, match="joints_OC.mat from .* has SHA-256"):

@@ -43,7 +43,9 @@ def entries(path: Path, content: Any, section: str | None = None) -> list[Entry]
 
     Raises `InputError`, naming file and key, if there is no such list.
     """
-    found = content.get(section) if section is not None and isinstance(content, dict) else content
+    found = content
+    if section is not None:
+        found = content.get(section) if isinstance(content, dict) else None
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise InputError(f"{path}: {section or 'it'} is no list of objects; is it the right file?")
     return found

@@ -27,7 +27,7 @@ def load(weights: Path | None, device: str) -> Detector:
         from torchvision.models.detection import maskrcnn_resnet50_fpn
     except (ImportError, RuntimeError, OSError) as error:  # beside another torch than its own it dies in its own ways
         raise InputError(
-            f"torchvision: cannot be imported ({_line(error)}); "
+            f"torchvision: cannot be imported ({str(error).partition(chr(10))[0]}); "
             "install the extra `detectors` (pip install 'posetables[detectors]') or choose another detector"
         ) from error
     if weights is None:
@@ -36,8 +36,11 @@ def load(weights: Path | None, device: str) -> Detector:
     path = weights / FILE if weights.is_dir() else weights
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise InputError(f"{path}: no weights of Mask R-CNN ({_line(error)}); fetch the data set again") from error
+    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        raise InputError(f"{path}: does not hold the weights of Mask R-CNN; fetch the data set again") from error
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 0.0  # as torchvision does for these weights, whose training had none
     network.to(device).eval()
 
     @torch.inference_mode()
@@ -51,7 +54,3 @@ def load(weights: Path | None, device: str) -> Detector:
         return np.asarray(boxes.cpu(), np.float64)
 
     return detect
-
-
-def _line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
