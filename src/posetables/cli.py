@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import functools
+import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -277,14 +278,14 @@ def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:
 
 
 def draw(artifacts: Artifacts, options: argparse.Namespace) -> None:
-    """Draw the curves of a figure."""
+    """Draw a figure: curves, poses or heatmaps."""
     figure = artifacts.recipes.figure_at(options.item, artifacts.scale)
     tested = {name: artifacts.recipes.tested(name, artifacts.scale) for name in figure.experiments}
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
-        from posetables.stages import draw as stage
-
-        return stage.draw(figure, artifacts.scale, tested, inputs, outputs)
+        stage = importlib.import_module(f"posetables.stages.draw_{figure.kind}")
+        facts: Mapping[str, Any] = stage.draw(figure, artifacts.scale, tested, inputs, outputs)
+        return facts
 
     _make(artifacts.figure(options.item), run)
 

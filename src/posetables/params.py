@@ -22,6 +22,7 @@ from posetables.papers.published import read as read_published
 from posetables.recipe import (
     BOXES,
     DETECTED,
+    FIGURES,
     PUBLISHED,
     RELEASED,
     TRUTH,
@@ -37,6 +38,7 @@ from posetables.recipe import (
     Experiment,
     Figure,
     Findings,
+    Heatmaps,
     Method,
     Network,
     Optimizer,
@@ -381,7 +383,7 @@ class Recipes:
 
     @functools.cached_property
     def figures(self) -> tuple[str, ...]:
-        """Every figure of curves, in the order of the papers."""
+        """Every figure, in the order of the papers."""
         return tuple(name for paper in self.papers for name in self._figures(paper))
 
     @functools.cache  # noqa: B019
@@ -391,16 +393,16 @@ class Recipes:
         file = self.params / "papers" / paper / "figures.yaml"
         if paper not in self.papers or name not in self._figures(paper):
             raise unknown(name, self.figures, "figure", self.params / "papers/*/figures.yaml")
-        figure = yaml_files.validate(file, self._figures(paper)[name] | {"name": name, "paper": paper}, Figure, name)
+        entry = self._figures(paper)[name] | {"name": name, "paper": paper}
+        kind = pick(FIGURES, str(entry.get("kind", "")), "kind of figure", f"{file}: {name}.kind")
+        figure = yaml_files.validate(file, entry, kind, name)
         for experiment in figure.experiments:
             self.protocol(experiment, None)
-        panels = {
-            title: panel.model_copy(
-                update={"rows": {k: v for k, v in panel.rows.items() if not (v and self._leaves_out(scale, v))}}
-            )
-            for title, panel in figure.panels.items()
-        }
-        return figure.model_copy(update={"panels": panels})
+        if isinstance(figure, Heatmaps):
+            skeleton = skeletons.named(self.experiment(figure.experiment, scale).skeleton)
+            for joint in figure.joints:
+                pick(skeleton.parents, joint, "joint with a refinement unit", f"{file}: {name}.joints")
+        return figure.without(functools.partial(self._leaves_out, scale))
 
     def protocol(self, experiment: str, chosen: str | None) -> str:
         """How an experiment is tested: as chosen, else the first way of its setup; a published file has one way."""

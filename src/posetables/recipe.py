@@ -7,7 +7,7 @@ an artifact. `posetables.params` makes recipes out of the files in `params/`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -263,21 +263,92 @@ class Panel(Params):
     """Experiment, or nothing where there is none yet."""
 
 
-class Figure(Params):
-    """Curves of a paper: PCK as a function of its threshold."""
+class Curves(Params):
+    """A figure of PCK as a function of its threshold."""
 
+    kind: Literal["curves"]
     name: str
     paper: str
     title: str
     thresholds: tuple[float, float] = Field(description="last threshold and step, from 0, in units of the normaliser")
     panels: Mapping[str, Panel]
-    notes: tuple[str, ...] = ()
 
     @property
     def experiments(self) -> tuple[str, ...]:
         """Those that are drawn, each once."""
         rows = (row for panel in self.panels.values() for row in panel.rows.values())
         return tuple(dict.fromkeys(row for row in rows if row is not None))
+
+    def without(self, leaves_out: Callable[[str], bool]) -> Self:
+        """The same without the experiments that a scale leaves out."""
+        panels = {
+            title: panel.model_copy(
+                update={"rows": {row: name for row, name in panel.rows.items() if not (name and leaves_out(name))}}
+            )
+            for title, panel in self.panels.items()
+        }
+        return self.model_copy(update={"panels": panels})
+
+
+class PoseRow(Params):
+    """Some people of one test split, as one method finds them."""
+
+    title: str
+    experiment: str | None = Field(description="nothing where there is none yet")
+    people: int = Field(gt=0, description="evenly spaced over the split")
+
+
+class Poses(Params):
+    """A figure of poses on images, with colours for the layers of the skeleton's hierarchy."""
+
+    kind: Literal["poses"]
+    name: str
+    paper: str
+    title: str
+    columns: int = Field(gt=0, description="people side by side")
+    rows: tuple[PoseRow, ...]
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """Those that are drawn, each once."""
+        return tuple(dict.fromkeys(row.experiment for row in self.rows if row.experiment is not None))
+
+    def without(self, leaves_out: Callable[[str], bool]) -> Self:
+        """The same without the experiments that a scale leaves out."""
+        rows = tuple(
+            row.model_copy(update={"experiment": None}) if row.experiment and leaves_out(row.experiment) else row
+            for row in self.rows
+        )
+        return self.model_copy(update={"rows": rows})
+
+
+Step = Literal["initial", "parent", "diffused", "stacked", "refined"]
+"""The maps of a refinement unit (HCRN Fig. 3b): O, H of the parent, its diffusion, O on it, H."""
+
+
+class Heatmaps(Params):
+    """A figure of what the refinement units of a network do to the maps of some joints."""
+
+    kind: Literal["heatmaps"]
+    name: str
+    paper: str
+    title: str
+    experiment: str
+    joints: tuple[str, ...] = Field(description="one for each person that is drawn")
+    steps: tuple[Step, ...]
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        return (self.experiment,)
+
+    def without(self, leaves_out: Callable[[str], bool]) -> Self:
+        """The same: it is of one experiment."""
+        return self
+
+
+Figure = Curves | Poses | Heatmaps
+FIGURES: Mapping[str, type[Figure]] = {"curves": Curves, "poses": Poses, "heatmaps": Heatmaps}
+"""By kind. Each is drawn by the module `stages.draw_<kind>`."""
 
 
 Range = tuple[float | None, float | None]

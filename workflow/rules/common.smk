@@ -105,6 +105,16 @@ def needs(kind, name):
     return amount
 
 
+def needs_to_draw(name):
+    """As `needs`: those of a test where a network makes the maps that are drawn."""
+
+    def amount(wildcards, attempt):
+        figure = told(lambda _: RECIPES.figure_at(wildcards.item, scale_of(wildcards)), wildcards)
+        return needs("predict" if figure.kind == "heatmaps" else "data", name)(wildcards, attempt)
+
+    return amount
+
+
 def threads_of(wildcards):
     """Threads of the recipe. Snakemake cuts `threads` to the cores of the machine that it runs on, so that a cluster is
     told by `cpus_per_task` as well."""

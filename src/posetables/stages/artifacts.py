@@ -46,6 +46,21 @@ def _plain(recipe: Params, *fields: str) -> dict[str, Any]:
     return recipe.model_dump(mode="json", include=set(fields) or None)
 
 
+def _in_order(content: Any) -> Any:
+    """Mappings as lists of pairs: identities do not see an order of keys, and that of a figure shows."""
+    if isinstance(content, Mapping):
+        return [[key, _in_order(value)] for key, value in content.items()]
+    return [_in_order(each) for each in content] if isinstance(content, list) else content
+
+
+DRAWN_FROM: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "curves": (("people", "predictions"), ("skeleton", "labels", "test")),
+    "poses": (("crops", "predictions"), ("skeleton", "test")),
+    "heatmaps": (("crops", "weights"), ("skeleton", "labels", "test", "input", "pixels", "network", "compute")),
+}
+"""Kind of a figure -> what it is drawn from, and what is read of the recipe of each experiment."""
+
+
 class Artifacts:
     """Every artifact of one scale. Paths are relative to the root of the project."""
 
@@ -376,26 +391,34 @@ class Artifacts:
     def figure(self, item: str) -> Artifact:
         figure = self.recipes.figure_at(item, self.scale)
         tested = {name: self.recipes.tested(name, self.scale) for name in figure.experiments}
-        inputs: dict[str, Artifact] = {}
-        for name, recipe in tested.items():
-            inputs[f"people:{name}"] = self.annotate(recipe.test.dataset)
-            inputs[f"predictions:{name}"] = self._predictions(name, self.recipes.protocol(name, None), seed=0)
+        kinds, read = DRAWN_FROM[figure.kind]
+        modules = {_skeleton(each.skeleton) for each in tested.values()}
+        if "network" in read:
+            modules.update(*(_network(self.recipes.experiment(name, self.scale)) for name in tested))
         folder = self.root / "figures"
         return Artifact(
             stage="draw",
             recipe={
-                # In pairs: their order is the figure's.
-                "panels": [[t, p.column, [[*row] for row in p.rows.items()]] for t, p in figure.panels.items()],
-                "thresholds": list(figure.thresholds),
-                "title": figure.title,
-                "tested": {name: _plain(each, "skeleton", "labels", "test") for name, each in tested.items()},
+                "figure": _in_order(figure.model_dump(mode="json", exclude={"name", "paper"})),
+                "tested": {name: _plain(each, *read) for name, each in tested.items()},
                 "scale": self.scale,
             },
-            modules=("posetables.stages.draw", *sorted({_skeleton(each.skeleton) for each in tested.values()})),
+            modules=(f"posetables.stages.draw_{figure.kind}", *sorted(modules)),
             outputs={"figure": folder / f"{item}.svg", "values": folder / f"{item}.csv"},
             manifest=folder / f"{item}.manifest.json",
-            inputs=dict(sorted(inputs.items())),
+            inputs={f"{kind}:{name}": self._drawn_from(kind, name) for kind in kinds for name in sorted(tested)},
         )
+
+    def _drawn_from(self, kind: str, name: str) -> Artifact:
+        """One input of a figure."""
+        tested = self.recipes.tested(name, self.scale)
+        if kind == "people":
+            return self.annotate(tested.test.dataset)
+        if kind == "crops":
+            return self.crop(tested.test.dataset)
+        if kind == "predictions":
+            return self._predictions(name, self.recipes.protocol(name, None), seed=0)
+        return self.train(name, self.recipes.experiment(name, self.scale).final_stage, seed=0)
 
     @cache  # noqa: B019
     def claims(self, paper: str) -> Artifact:

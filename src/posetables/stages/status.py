@@ -40,6 +40,6 @@ def status(scales: Mapping[ScaleName, Artifacts], target: str | None) -> list[St
 
 def _is(artifact: Artifact, target: str) -> bool:
     paths = [str(path) for path in (artifact.manifest, *artifact.outputs.values())]
-    is_item = artifact.stage == "tabulate" and artifact.recipe["name"] == target
+    is_item = artifact.stage in ("tabulate", "draw") and artifact.manifest.name == f"{target}.manifest.json"
     is_experiment = target.count("/") == 2 and any(f"/{target}/" in path for path in paths)
     return is_item or is_experiment or target.rstrip("/") in paths

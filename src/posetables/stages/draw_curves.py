@@ -14,20 +14,18 @@ from matplotlib.figure import Figure as Drawing
 from posetables.data import skeletons
 from posetables.metrics.curves import curves
 from posetables.recipe import is_released
+from posetables.stages.drawing import STYLE, SVG
 from posetables.stages.score import read_pairs
 from posetables.stages.scoring import joints_of, pck_distances
 
 if TYPE_CHECKING:
-    from posetables.recipe import Figure, Panel, Tested
-
-STYLE: dict[Any, Any] = {"svg.hashsalt": "posetables", "svg.fonttype": "none", "font.size": 8}
-"""Equal curves give equal bytes; text stays text."""
+    from posetables.recipe import Curves, Panel, Tested
 
 COLUMNS, PANEL_INCHES = 3, (3.2, 3.4)
 
 
 def draw(
-    figure: Figure,
+    figure: Curves,
     scale: str,
     tested: Mapping[str, Tested],
     inputs: Mapping[str, Mapping[str, Path]],
@@ -53,7 +51,7 @@ def draw(
                 for threshold, value in zip(thresholds, values, strict=True):
                     writer.writerow((title, panel.column, row, panel.rows[row], f"{threshold:.4g}", value))
     with mpl.rc_context(STYLE):
-        plot(figure, scale, drawn, thresholds).savefig(outputs["figure"], format="svg", metadata={"Date": None})
+        plot(figure, scale, drawn, thresholds).savefig(outputs["figure"], **SVG)
     return {"curves": sum(map(len, drawn.values()))}
 
 
@@ -70,7 +68,7 @@ def curve(distances: np.ndarray, panel: Panel, recipe: Tested, thresholds: np.nd
     return values
 
 
-def plot(figure: Figure, scale: str, drawn: Mapping[str, Mapping[str, np.ndarray]], thresholds: np.ndarray) -> Drawing:
+def plot(figure: Curves, scale: str, drawn: Mapping[str, Mapping[str, np.ndarray]], thresholds: np.ndarray) -> Drawing:
     """Panels side by side; ours drawn whole, published predictions dashed."""
     width, rows = min(COLUMNS, len(drawn)), -(-len(drawn) // COLUMNS)
     drawing = Drawing(figsize=(PANEL_INCHES[0] * width, PANEL_INCHES[1] * rows + 0.3), layout="constrained")
