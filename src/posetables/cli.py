@@ -76,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     verb(crate, "item", "--output")
     verb(claims, "[paper]")
     verb(papers, "action", "--json")
+    verb(doctor, "datasets")
     verb(status, "[target]", "--json")
     verb(audit, "[item]", "--row", "--column", "--all", "--deep", "--json")
     return top
@@ -94,6 +95,7 @@ def _seed(text: str) -> int:
 
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "action": {"choices": ["check"]},
+    "datasets": {"nargs": "*", "metavar": "dataset", "help": "default: each that is here"},
     "split": {"help": "<data set>/<split>"},
     "--boxes": {"help": "<split>/<detector>: the people whom a detector found (default: whom the labels name)"},
     "--images": {"action": "store_true", "help": "the images that the labels name, not the labels"},
@@ -385,6 +387,14 @@ def papers(artifacts: Artifacts, options: argparse.Namespace) -> int:
     else:
         print_report(report)
     return 1 if report.drift else 0
+
+
+def doctor(artifacts: Artifacts, options: argparse.Namespace) -> int:
+    """Check files, counts and conventions of the data sets that are here; 1 if anything is not as it should be."""
+    from posetables.stages import doctor as stage
+    from posetables.views.doctor import print_diagnoses
+
+    return print_diagnoses(stage.diagnose(artifacts, options.datasets))
 
 
 def status(artifacts: Artifacts, options: argparse.Namespace) -> None:

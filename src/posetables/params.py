@@ -198,6 +198,11 @@ class Recipes:
         """Every item of every paper, in the order of the papers."""
         return tuple(name for paper in self.papers for name in self._tables(paper))
 
+    @functools.cached_property
+    def datasets(self) -> tuple[str, ...]:
+        """Everything that is fetched: people, predictions, weights."""
+        return tuple(self._datasets)
+
     @functools.cache  # noqa: B019 - one object for the life of a command
     def scale(self, name: str) -> Scale:
         file = self.params / "scales.yaml"

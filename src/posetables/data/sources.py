@@ -63,6 +63,15 @@ class Origin(BaseModel):
         return (self.gives,) if isinstance(self.gives, str) else tuple(self.gives)
 
 
+class Count(BaseModel):
+    """What the whole of a split is known to have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    people: int | None = Field(default=None, ge=0)
+    images: int | None = Field(default=None, ge=0)
+
+
 class DataSource(BaseModel):
     """A data set as `params/datasets/<name>.yaml` describes it."""
 
@@ -82,6 +91,8 @@ class DataSource(BaseModel):
     """What its people are scored by."""
     splits: dict[str, _Interval] = {}
     """Split -> first and last number, both 1-based and inclusive; what is counted is the reader's."""
+    counts: dict[str, Count] = {}
+    """Split -> what it has where it is whole."""
     mirror: str
     """Name of the folder under the user's mirror."""
     native: tuple[str, ...] = Field(min_length=1)
@@ -110,6 +121,8 @@ class DataSource(BaseModel):
                 raise ValueError(f"sources: nothing that {origin.address} gives is listed in native or images")
         for unknown in set(self.sha256) - set(self.native):
             raise ValueError(f"sha256: {unknown} is not listed in native")
+        for unknown in set(self.counts) - set(self.splits):
+            raise ValueError(f"counts: {unknown} is not listed in splits")
         for split, (first, last) in self.splits.items():
             if first > last:
                 raise ValueError(f"splits: {split} ends before it begins")

@@ -113,7 +113,7 @@ class Artifacts:
         recipe: dict[str, Any] = {"dataset": dataset}
         native: Sequence[str] = source.native
         modules: tuple[str, ...] = ()
-        if synthetic := self._is_synthetic(dataset):
+        if synthetic := self.is_synthetic(dataset):
             splits = self.recipes.splits(dataset, self.scale)
             recipe |= {"reader": source.reader, "splits": {name: list(ends) for name, ends in splits.items()}}
             native, modules = (*native, *source.images), (f"posetables.data.synthetic.{source.reader}",)
@@ -130,7 +130,7 @@ class Artifacts:
     @cache  # noqa: B019
     def fetch_images(self, dataset: str) -> Artifact:
         """Those images that the labels name."""
-        if self._is_synthetic(dataset):
+        if self.is_synthetic(dataset):
             return self.fetch(dataset)
         return Artifact(
             stage="fetch",
@@ -141,7 +141,7 @@ class Artifacts:
             inputs={"people": self.annotate(dataset)},
         )
 
-    def _is_synthetic(self, dataset: str) -> bool:
+    def is_synthetic(self, dataset: str) -> bool:
         return self.recipes.scale(self.scale).synthetic and self.recipes.source(dataset).reader is not None
 
     def _pins(self, dataset: str, *, images: bool) -> str:
