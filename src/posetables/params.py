@@ -7,9 +7,7 @@ import pkgutil
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field, RootModel
+from typing import Any
 
 from posetables import yaml_files
 from posetables.data import readers, skeletons
@@ -27,12 +25,9 @@ from posetables.recipe import (
     RELEASED,
     TRUTH,
     Annotation,
-    Augment,
     ByColumn,
     Claim,
-    Codec,
     Comparison,
-    Compute,
     Cropping,
     Detector,
     Experiment,
@@ -41,9 +36,6 @@ from posetables.recipe import (
     Heatmaps,
     Method,
     Network,
-    Optimizer,
-    Params,
-    Protocol,
     Release,
     ScaleName,
     Source,
@@ -57,124 +49,7 @@ from posetables.recipe import (
     pick,
     unknown,
 )
-
-# --- what the files say ----------------------------------------------------------------------------------------------
-
-
-class Setup(Params):
-    """What a paper's section says once about all of its experiments."""
-
-    skeleton: str
-    labels: str
-    train: tuple[str, ...]
-    test: str
-    input: int
-    codecs: Mapping[str, Codec]
-    augment: Augment
-    protocols: tuple[str, ...]
-
-
-class StageEntry(Params):
-    training: str
-    init: Mapping[str, str] = {}
-    freeze: tuple[str, ...] = ()
-    supervise: tuple[str, ...] = ("*",)
-
-
-class Training(Params):
-    optimizer: Optimizer
-    batch: int = Field(gt=0)
-    epochs: int = Field(gt=0)
-    warmup: float = 0.0
-    milestones: Mapping[int, float] = {}
-    """Epoch -> factor on the first learning rate from there on."""
-
-
-class ExperimentEntry(Params):
-    network: Mapping[str, str | int | float]
-    pixels: Literal["centred", "imagenet"] = "centred"
-    codecs: Mapping[str, Codec] | None = None
-    stages: Mapping[str, StageEntry]
-
-    @property
-    def backbone(self) -> str:
-        """What `scales.yaml` narrows and shortens it by."""
-        return str(self.network["backbone"])
-
-
-class ExperimentsFile(Params):
-    setups: Mapping[str, Setup]
-    protocols: Mapping[str, Protocol]
-    trainings: Mapping[str, Training]
-    experiments: Mapping[str, ExperimentEntry]
-
-
-class ReleasedFile(Params):
-    file: str
-    layout: str = "keypoints"
-
-
-class ReleaseSetup(Params):
-    """Prediction files for the people of one split, as `experiments.yaml` has a setup for networks."""
-
-    skeleton: str
-    labels: str
-    test: str
-    dataset: str
-    methods: Mapping[str, ReleasedFile]
-
-
-class ScaledTraining(Params):
-    """What a small scale may change of a training: how long, how fast, how many at a time."""
-
-    epochs: int = Field(gt=0)
-    lr: float = Field(gt=0)
-    batch: int = Field(gt=0)
-    warmup: float = 0.0
-    clip: float | None = None
-
-
-class Request(Params):
-    """What one job asks of a cluster, the first time."""
-
-    gpu: int = Field(ge=0)
-    mem_mb: int = Field(gt=0)
-    runtime: int = Field(gt=0, description="minutes")
-
-
-class Requests(Params):
-    data: Request
-    train: Request
-    predict: Request
-    measure: Request
-
-
-class Methods(RootModel[Mapping[str, Method]]):
-    """`methods.yaml`."""
-
-
-class Scale(Params):
-    """What one scale changes of the papers' recipes; nothing else differs."""
-
-    synthetic: bool = False
-    resolution: int
-    input: Mapping[int, int] = {}
-    """Side of the network's input in pixels: the paper's -> this scale's."""
-    radius: Mapping[float, float] = {}
-    """Radius of target maps, likewise; where none is given it shrinks with the input."""
-    people: Mapping[str, Mapping[str, tuple[int, int]]] = {}
-    leaves_out: tuple[str, ...] = ()
-    """Patterns of experiments that say nothing at this scale, or cannot be made."""
-    pretrained: bool = True
-    detectors: Mapping[str, str] = {}
-    """Detector of the paper -> what stands in for it."""
-    networks: Mapping[str, Mapping[str, int | float]] = {}
-    trainings: Mapping[str, ScaledTraining] = {}
-    compute: Compute
-    resources: Requests
-
-
-# --- reading ---------------------------------------------------------------------------------------------------------
+from posetables.schemas import ExperimentsFile, Methods, ReleaseSetup, Scale, StageEntry
 
 
 class Recipes:

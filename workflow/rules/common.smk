@@ -184,11 +184,11 @@ def judged(wildcards):
     return artifacts(wildcards).claims(wildcards.paper)
 
 
-def files_of_setup(wildcards):
-    """Every file of `--config setup= scale=` that tables need: scores, and the predictions and weights behind them."""
+def of_config(name):
+    """Input function: every file of `--config <name>= scale=`."""
 
-    def of_setup(_):
+    def chosen(_):
         scale = pick(ARTIFACTS, config.get("scale", "paper"), "scale", "--config")
-        return scale.of_setup(config.get("setup", ""))
+        return getattr(scale, f"of_{name}")(config.get(name, ""))
 
-    return [file for artifact in told(of_setup, wildcards) for file in artifact.tracked]
+    return lambda wildcards: [file for artifact in told(chosen, wildcards) for file in artifact.tracked]

@@ -32,3 +32,9 @@ rule judge_claims:
         scale=scale_of,
     shell:
         "posetables claims {wildcards.paper} --scale {params.scale} 2>&1 | tee {log}"
+
+
+# Everything of one paper: `--config paper=hcrn scale=mini`.
+rule make_paper:
+    input:
+        of_config("paper"),

@@ -97,4 +97,4 @@ rule time_test:
 # Every file of the experiments of one setup, for whoever keeps all of them: `--config setup=hcrn/lsp-pc scale=mini`.
 rule make_experiments:
     input:
-        files_of_setup,
+        of_config("setup"),

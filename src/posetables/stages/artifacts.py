@@ -25,6 +25,7 @@ from posetables.recipe import (
     Table,
     is_detected,
     is_released,
+    pick,
 )
 from posetables.stages import tabulate
 
@@ -92,6 +93,14 @@ class Artifacts:
         if not setup or not found:
             raise InputError(f"--config: no table needs setup {setup!r}; give one such as setup=hcrn/lsp-pc")
         return found
+
+    def of_paper(self, paper: str) -> list[Artifact]:
+        """Tables with a number of ours, figures with something to draw, and the claims of a paper."""
+        recipes = self.recipes
+        pick(dict.fromkeys(recipes.papers), paper, "paper", "--config")
+        tables = [self.table(item) for item in recipes.tables if item.startswith(f"{paper}_")]
+        figures = [self.figure(item) for item in recipes.figures if item.startswith(f"{paper}_")]
+        return [made for made in (*tables, *figures, self.claims(paper)) if made.inputs]
 
     def manifests(self) -> list[Path]:
         """Every manifest of this scale on this disk, whether or not the recipes of today know of it."""
