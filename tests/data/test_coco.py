@@ -14,8 +14,10 @@ import pytest
 from pycocotools.coco import COCO
 
 from posetables.data import jsonfiles
-from posetables.data.readers import coco
+from posetables.data.readers import coco, coco_test
 from posetables.data.skeletons.coco import SKELETON
+from posetables.data.synthetic import coco as synthetic_coco
+from posetables.data.synthetic import coco_test as synthetic_coco_test
 from posetables.errors import InputError
 
 MIRROR = Path(os.environ.get("POSETABLES_MIRROR", ""))
@@ -179,7 +181,7 @@ def test_an_image_range_without_people_gives_nobody_and_its_images(tmp_path: Pat
 
 def test_of_test_dev_only_images_are_known(tmp_path: Path) -> None:
     write(tmp_path, {"images": CONTENT["images"]}, "image_info_test-dev2017.json")
-    people = coco.read(tmp_path, {"test-dev": (1, 2)})
+    people = coco_test.read(tmp_path, {"test-dev": (1, 2)})
     assert people.frames == {"test-dev": ["test2017/000000000009.jpg", "test2017/000000000003.jpg"]}
     assert not people.names and not people.labels
 
@@ -237,6 +239,14 @@ def test_a_missing_a_damaged_and_a_huge_file_are_refused(tmp_path: Path, monkeyp
         coco.read(tmp_path, {"val": (1, 1)})
 
 
-def test_a_split_that_coco_does_not_have_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no split 'test'"):
-        coco.read(tmp_path, {"test": (1, 1)})
+# Synthetic labels
+
+
+def test_the_readers_read_what_the_synthetic_people_are_written_as(tmp_path: Path) -> None:
+    synthetic_coco.write(tmp_path, {"train": (1, 2), "val": (1, 12)}, seed=0)
+    people = coco.read(tmp_path, {"train": (1, 2), "val": (1, 12)})
+    assert [len(people.frames[name]) for name in ("train", "val")] == [2, 12]
+    assert set(people.split) == {"train", "val"} and all((tmp_path / image).is_file() for image in people.images)
+    synthetic_coco_test.write(tmp_path, {"test-dev": (1, 2)}, seed=0)
+    frames = coco_test.read(tmp_path, {"test-dev": (1, 2)}).frames
+    assert len(frames["test-dev"]) == 2 and all((tmp_path / image).is_file() for image in frames["test-dev"])

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
@@ -35,6 +35,7 @@ BOX = st.tuples(st.floats(-50, 50), st.floats(-50, 50), st.floats(0.5, 60), st.f
 # Boxes
 
 
+@settings(deadline=None)
 @given(st.lists(BOX, min_size=2, max_size=6))
 def test_overlap_is_that_of_pycocotools(those: list[tuple[float, ...]]) -> None:
     array = np.array(those)
@@ -42,6 +43,7 @@ def test_overlap_is_that_of_pycocotools(those: list[tuple[float, ...]]) -> None:
     np.testing.assert_allclose(boxes.overlap(array[0], array[1:]), truth, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(BOX, st.floats(0, 1)), max_size=8), st.floats(0.1, 0.9))
 def test_nothing_that_is_kept_overlaps_and_all_that_goes_overlaps_a_better_one(
     found: list[tuple[tuple[float, ...], float]], limit: float
@@ -148,7 +150,7 @@ def test_what_a_detector_found_goes_by_the_number_of_its_image() -> None:
 
 @needs_mirror
 def test_hrnets_published_file_is_read() -> None:
-    found = detectors.named("published").read(MIRROR / "coco_eval_fixtures/mmpose4/test_coco_det_AP_H_56.json")
+    found = detections.read(MIRROR / "coco_eval_fixtures/mmpose4/test_coco_det_AP_H_56.json")
     assert found.box.shape == (118, 4) and set(found.image.tolist()) == {785, 40083, 196141, 197388}
     assert found.score[0] == 0.9999731779098511
 

@@ -1,4 +1,4 @@
-"""COCO 2017 with keypoints (Lin et al., ECCV 2014): train, val, and test-dev, whose labels only its server has.
+"""COCO 2017 with keypoints (Lin et al., ECCV 2014): train and val.
 
 Everybody is read, crowds and people without a labelled joint too: COCO's metric ignores them, but has to know where
 they are. Coordinates are taken as they stand, as pycocotools and HRNet do: keypoints count pixels from 0.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -18,35 +19,22 @@ from posetables.data.people import Labels, People
 from posetables.data.skeletons.coco import SKELETON
 from posetables.errors import InputError
 
-FILES = {
-    "train": ("person_keypoints_train2017.json", "train2017"),
-    "val": ("person_keypoints_val2017.json", "val2017"),
-    "test-dev": ("image_info_test-dev2017.json", "test2017"),
-}
-"""Split -> its file in `annotations`, and the folder of its images."""
-UNLABELLED = {"test-dev"}
-
 
 def read(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
-    """Splits count images, in the order of the split's file; `frames` holds all of them.
+    """Splits count images, in the order of `annotations/person_keypoints_<split>2017.json`; `frames` has all of them.
 
     Names are `<image's stem>-<annotation's id>`. Measures: `area` (N,) of the person's segment in pixels squared;
-    `box` (N, 4) x, y, w, h in pixels as annotated; `crowd` (N,) 0 or 1. In test-dev there is nobody.
+    `box` (N, 4) x, y, w, h in pixels as annotated; `crowd` (N,) 0 or 1.
 
-    Raises `InputError` for another split, for files of another form, and where there are fewer images than asked for.
+    Raises `InputError` for files of another form, and where there are fewer images than asked for.
     """
-    if unknown := splits.keys() - FILES.keys():
-        raise InputError(f"params/: COCO has no split {min(unknown)!r}; there are {', '.join(FILES)}")
     parts, frames = [], {}
     for name, (first, last) in splits.items():
-        file, place = FILES[name]
-        path = folder / "annotations" / file
+        path = folder / f"annotations/person_keypoints_{name}2017.json"
         content = jsonfiles.parse(path)
-        images = _images(path, jsonfiles.entries(path, content, "images"), first, last)
-        frames[name] = [f"{place}/{image['file_name']}" for image in images]
-        if name not in UNLABELLED:
-            annotations = jsonfiles.entries(path, content, "annotations")
-            parts.append(_people(path, name, images, frames[name], annotations))
+        images = images_of(path, content, first, last)
+        frames[name] = [f"{name}2017/{image['file_name']}" for image in images]
+        parts.append(_people(path, name, images, frames[name], jsonfiles.entries(path, content, "annotations")))
     return _together(parts, frames)
 
 
@@ -60,8 +48,9 @@ def clean(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.concatenate([first, np.maximum(last - first, 0)], 1)
 
 
-def _images(path: Path, images: Sequence[Entry], first: int, last: int) -> Sequence[Entry]:
-    """Entries of the images `first` to `last`, from 1 and inclusive, with names that may become paths."""
+def images_of(path: Path, content: Any, first: int, last: int) -> Sequence[Entry]:
+    """Entries of the images `first` to `last` of a file, from 1 and inclusive, with names that may become paths."""
+    images = jsonfiles.entries(path, content, "images")
     if len(images) < last:
         raise InputError(f"{path}: images: {len(images):,}, but splits ask for {last:,}; get the whole file")
     chosen = images[first - 1 : last]
@@ -109,8 +98,6 @@ def _labels(path: Path, those: Sequence[Entry]) -> Labels:
 
 
 def _together(parts: Sequence[People], frames: Mapping[str, Sequence[str]]) -> People:
-    if not parts:
-        return People(names=[], images=[], split=[], labels={}, frames=frames)
     labels = [part.labels["pc"] for part in parts]
     return People(
         names=[name for part in parts for name in part.names],
