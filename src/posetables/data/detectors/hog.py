@@ -6,8 +6,8 @@ The descriptor is Dalal's: windows of 64 x 128 pixels, blocks of 2 x 2 cells of 
 votes shared between neighbouring cells and orientations. Windows lie 8 pixels apart, so that the blocks of all windows
 of an image are the same and are computed once.
 
-Found on the 80 training images of a sample of COCO: people there are small, hence the larger image, and crowded, hence
-the lenient suppression.
+Its settings were chosen with 159 images of COCO in view, where people are small, hence the larger image, and crowded,
+hence the lenient suppression: box AP 5.6 on 79 of val2017, 2.1 on 80 of train2017. Neither is an estimate for others.
 """
 
 from __future__ import annotations
