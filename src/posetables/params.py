@@ -84,10 +84,11 @@ class Recipes:
         scale = pick(self._scales, name, "scale", file)
         contents = [self._experiments(paper) for paper in self._trained]
         backbones = {entry.backbone for content in contents for entry in content.experiments.values()}
+        named = {f"{name}/{training}" for content in contents for training in content.trainings for name in backbones}
         inputs = {setup.input for content in contents for setup in content.setups.values()}
         for key, changed, known in (
             ("networks", scale.networks, backbones),
-            ("trainings", scale.trainings, backbones),
+            ("trainings", scale.trainings, backbones | named),
             ("people", scale.people, self._datasets),
             ("input", scale.input, inputs),
             ("detectors", scale.detectors, self._detectors),
@@ -421,7 +422,8 @@ class Recipes:
             freeze=entry.freeze,
             supervise=entry.supervise,
         )
-        if (changed := scale.trainings.get(backbone)) is None:
+        changed = scale.trainings.get(f"{backbone}/{entry.training}", scale.trainings.get(backbone))
+        if changed is None:
             return stage
         faster = changed.model_dump(include={"lr", "clip"})
         shorter = changed.model_dump(include={"epochs", "batch", "warmup"})

@@ -119,5 +119,6 @@ class Scale(Params):
     """Detector of the paper -> what stands in for it."""
     networks: Mapping[str, Mapping[str, int | float]] = {}
     trainings: Mapping[str, ScaledTraining] = {}
+    """Backbone, or `<backbone>/<training>` where one needs another rate."""
     compute: Compute
     resources: Requests
