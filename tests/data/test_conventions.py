@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from posetables.data.conventions import Check, coco, flic, lsp, lspet, mpii, mpii_mat
+from posetables.data.conventions import Check, coco, coco_test, flic, lsp, lspet, mpii, mpii_mat
 from posetables.data.people import Labels, People
 from posetables.data.readers import flic as flic_reader
 from posetables.data.readers import lsp as lsp_reader
 from posetables.data.readers import mpii as mpii_reader
 from posetables.data.readers import mpii_mat as mpii_mat_reader
 from posetables.data.synthetic import coco as coco_people
+from posetables.data.synthetic import coco_test as coco_test_images
 from posetables.data.synthetic import flic as flic_people
 from posetables.data.synthetic import lsp as lsp_people
 from posetables.data.synthetic import lspet as lspet_people
@@ -187,7 +188,7 @@ def test_test_people_of_mpii_with_joints_are_told(tmp_path: Path) -> None:
 
 # --- COCO ------------------------------------------------------------------------------------------------------------
 
-COCO = {"train": (1, 4), "val": (1, 6), "test-dev": (1, 3)}
+COCO = {"train": (1, 4), "val": (1, 6)}
 VAL = "annotations/person_keypoints_val2017.json"
 
 
@@ -197,6 +198,11 @@ def test_coco_holds_of_real_and_synthetic_people(tmp_path: Path) -> None:
     assert wrong(iter(checks)) == []
     assert {check.name.partition(":")[0] for check in checks} == set(COCO)
     assert wrong(coco.native(real("coco_mini"))) == []
+
+
+def test_the_images_of_test_dev_are_examined_though_nobody_is_labelled(tmp_path: Path) -> None:
+    coco_test_images.write(tmp_path, {"test-dev": (1, 3)}, 1)
+    assert [check.holds for check in coco_test.native(tmp_path)] == [True, True]
 
 
 @pytest.mark.parametrize(
