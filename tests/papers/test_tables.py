@@ -84,10 +84,10 @@ def test_a_number_is_cited_where_the_paper_cites_it_and_ours_only_where_an_exper
     table = REAL.table(name)
     printed = REAL.published(table)
     for cell in render(REAL, name, tmp_path):
-        terms = table.terms(cell.row, cell.column)
-        own = "measured" if terms else "missing"
+        sources = REAL.sources(table, cell.row, cell.column, "paper")
+        own = "measured" if sources else "missing"
         expected = "cited" if printed[cell.row, cell.column].kind == "cited" else own
-        assert cell.kind == ("rescored" if any(map(is_released, terms)) else expected)
+        assert cell.kind == ("rescored" if any(is_released(source.experiment) for source in sources) else expected)
 
 
 @pytest.mark.parametrize("name", REAL.tables)
