@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROW = "hcrn/lsp-pc/vgg16-hcrn"
 FIGURE = {
+    "kind": "curves",
     "title": "A figure",
     "thresholds": [0.2, 0.05],
     "panels": {
