@@ -79,5 +79,17 @@ def test_the_audit_of_a_figure_follows_it_to_the_data(drawn: Project, capsys: py
     assert told.splitlines()[-1] == "verified 9 of 9"
 
 
+def test_a_figure_has_a_status_by_its_name(drawn: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "hcrn_fig0", "--scale", "mini", "--json"]) == 0
+    found = {each["stage"]: each["state"] for each in json.loads(capsys.readouterr().out)}
+    assert found["draw"] == "current"
+    assert {"fetch", "annotate", "train", "predict"} <= set(found)
+
+
+def test_a_kind_of_figure_that_does_not_exist_is_refused(drawn: Project) -> None:
+    drawn.edit("params/papers/hcrn/figures.yaml", lambda figures: figures["hcrn_fig0"].update(kind="curve"))
+    assert "no kind of figure 'curve'; did you mean 'curves'?" in drawn.refusal("draw", "hcrn_fig0", "--scale", "mini")
+
+
 def test_an_unknown_figure_is_refused_with_the_nearest(drawn: Project) -> None:
     assert "no figure 'hcrn_fg0'; did you mean 'hcrn_fig0'?" in drawn.refusal("draw", "hcrn_fg0", "--scale", "mini")

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patheffects import withStroke
 from torch import Tensor
@@ -294,18 +294,29 @@ def show(axes: Axes, seen: Picture, crops: Crops, case: Case, step: Step) -> Non
     left, right, bottom, top = seen.extent
     axes.imshow(seen.pixels.mean(2), "gray", vmin=0, vmax=255, extent=seen.extent, interpolation=SMOOTH)
     shown = case.steps[step]
-    for each, colours in reversed(list(zip(shown, STACKED if len(shown) > 1 else (COLOURS,), strict=True))):
-        strength = (each.map - each.map.min()) / np.ptp(each.map)
-        box = (-0.5, 0.5, 0.5, -0.5)
-        axes.imshow(strength, colours, vmin=0, vmax=1, alpha=0.8 * strength, extent=box, interpolation=SMOOTH)
     if len(shown) == 1:
-        (each,) = shown
-        outline = [withStroke(linewidth=2.2, foreground="black")]
-        axes.plot(*peak_of(torch.from_numpy(each.map)[None])[0], "x", color="white", path_effects=outline)
-        if crops.labelled[case.person, each.joint]:
-            place = crops.joints[case.person, each.joint]
-            axes.plot(*place, "o", color="#00e5ff", markersize=8, fillstyle="none", path_effects=outline)
-        told = f"{each.map.min():.2f} to {each.map.max():.2f}"
-        axes.text(0.03, 0.97, told, color="white", size=6, va="top", transform=axes.transAxes, path_effects=outline)
+        lay(axes, shown[0].map, COLOURS, 0.8)
+        mark(axes, shown[0], crops, case.person)
+    else:
+        for each, colours in zip(shown, STACKED, strict=True):
+            lay(axes, each.map, colours, 0.6)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.set_axis_off()
+
+
+def lay(axes: Axes, values: np.ndarray, colours: Colormap, opacity: float) -> None:
+    """A map, the less transparent the greater it is."""
+    strength = (values - values.min()) / (np.ptp(values) or 1)
+    box = (-0.5, 0.5, 0.5, -0.5)
+    axes.imshow(strength, colours, vmin=0, vmax=1, alpha=opacity * strength, extent=box, interpolation=SMOOTH)
+
+
+def mark(axes: Axes, shown: Shown, crops: Crops, person: int) -> None:
+    """A ring at the label, a cross at the maximum, and the range of the map."""
+    outline = [withStroke(linewidth=2.2, foreground="black")]
+    axes.plot(*peak_of(torch.from_numpy(shown.map)[None])[0], "x", color="white", path_effects=outline)
+    if crops.labelled[person, shown.joint]:
+        place = crops.joints[person, shown.joint]
+        axes.plot(*place, "o", color="#00e5ff", markersize=8, fillstyle="none", path_effects=outline)
+    told = f"{shown.map.min():.2f} to {shown.map.max():.2f}"
+    axes.text(0.03, 0.97, told, color="white", size=6, va="top", transform=axes.transAxes, path_effects=outline)

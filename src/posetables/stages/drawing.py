@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -45,7 +46,7 @@ class Picture(NamedTuple):
 def picture(crops: Crops, person: int) -> Picture:
     """The person's box without what lies outside of the image."""
     density, middle = float(crops.density[person]), crops.store.shape[-1] / 2
-    first, last = max(0, int(middle - density / 2)), min(crops.store.shape[-1], int(np.ceil(middle + density / 2)))
+    first, last = max(0, math.ceil(middle - density / 2)), math.floor(middle + density / 2)
     box = crops.store[crops.row[person], :, first:last, first:last].transpose(1, 2, 0)
     inside = (box != GREY).any(2)
     (top, bottom), (left, right) = _ends(inside.any(1)), _ends(inside.any(0))
