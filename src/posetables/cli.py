@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     verb(predict, "experiment", "--seed", "--protocol")
     verb(adopt, "experiment")
     verb(score, "experiment", "--seed", "--protocol")
+    verb(submit, "experiment", "--seed", "--protocol")
     verb(measure, "experiment")
     verb(speed, "experiment", "--protocol")
     verb(tabulate, "item")
@@ -198,8 +199,8 @@ def train(artifacts: Artifacts, options: argparse.Namespace) -> None:
 
 def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Test a trained experiment by one protocol."""
-    recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
     name = artifacts.recipes.protocol(options.experiment, options.protocol)
+    recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale).tested_by(name)
     protocol = recipe.protocol(name)
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
@@ -236,6 +237,19 @@ def score(artifacts: Artifacts, options: argparse.Namespace) -> None:
     _make(artifact, run)
 
 
+def submit(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Write an experiment's predictions as the server of a benchmark takes them."""
+    name = artifacts.recipes.protocol(options.experiment, options.protocol)
+    recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale).tested_by(name)
+
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        from posetables.stages import submit as stage
+
+        return (stage.submit_poses if "oks" in recipe.metrics else stage.submit_joints)(recipe, inputs, outputs)
+
+    _make(artifacts.submit(options.experiment, name, options.seed), run)
+
+
 def measure(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Count an experiment's parameters and time one inference."""
     recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
@@ -257,8 +271,9 @@ def speed(artifacts: Artifacts, options: argparse.Namespace) -> None:
         from posetables.stages import speed as stage
 
         if isinstance(recipe, Experiment):
-            cropping = recipes.cropping(recipe.test.dataset, artifacts.scale)
-            return stage.time_test(recipe, recipe.protocol(name), cropping, inputs, outputs)
+            tested = recipe.tested_by(name)
+            cropping = recipes.cropping(tested.test.dataset, artifacts.scale)
+            return stage.time_test(tested, tested.protocol(name), cropping, inputs, outputs)
         detector = recipes.detector(options.experiment.rpartition("/")[2])
         return stage.time_detector(detector, recipe.test, inputs, outputs)
 

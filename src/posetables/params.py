@@ -36,6 +36,7 @@ from posetables.recipe import (
     Heatmaps,
     Method,
     Network,
+    Protocol,
     Release,
     ScaleName,
     Source,
@@ -395,7 +396,7 @@ class Recipes:
                 key: self._stage(stage, content, changes, entry.backbone, file) for key, stage in entry.stages.items()
             },
             protocols={
-                key: (protocol := pick(content.protocols, key, "protocol", file)).model_copy(
+                key: (protocol := self._protocol(content, key, setup.skeleton, file)).model_copy(
                     update={
                         "blur": protocol.blur * zoom,
                         "boxes": changes.detectors.get(protocol.boxes, protocol.boxes),
@@ -405,6 +406,15 @@ class Recipes:
             },
             compute=changes.compute,
         )
+
+    def _protocol(self, content: ExperimentsFile, name: str, skeleton: str, file: Path) -> Protocol:
+        """A protocol whose people, if it says which, have the joints of the setup."""
+        protocol = pick(content.protocols, name, "protocol", file)
+        if protocol.test is not None and (found := self.source(self.split(protocol.test).dataset).skeleton) != skeleton:
+            raise InputError(
+                f"{file}: protocols.{name}.test: {protocol.test} has the joints of {found}, not {skeleton}"
+            )
+        return protocol
 
     def _stage(self, entry: StageEntry, content: ExperimentsFile, scale: Scale, backbone: str, file: Path) -> Stage:
         training = pick(content.trainings, entry.training, "training", file)

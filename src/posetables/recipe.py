@@ -85,6 +85,9 @@ class Protocol(Params):
     flip: bool
     blur: float = Field(ge=0, description="sigma of the Gaussian over the fused maps before the maximum, input pixels")
     boxes: str = Field(TRUTH, description="who says where the people are: their labels, or a detector")
+    test: str | None = Field(
+        None, description="<data set>/<split> in place of the setup's: people whose labels only a server has"
+    )
 
 
 class Detector(Params):
@@ -157,6 +160,13 @@ class Experiment(Tested):
 
     def protocol(self, name: str) -> Protocol:
         return pick(self.protocols, name, "protocol", self.name)
+
+    def tested_by(self, protocol: str) -> Experiment:
+        """The same, with the people whom the protocol tests on."""
+        if (test := self.protocol(protocol).test) is None:
+            return self
+        dataset, _, split = test.partition("/")
+        return self.model_copy(update={"test": Split(dataset=dataset, split=split)})
 
 
 class Annotation(Params):

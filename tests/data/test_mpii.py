@@ -278,7 +278,8 @@ def test_people_of_the_test_who_stand_apart_have_boxes_and_no_labels(official: P
     assert people.names == ["000000003-2", "000000004-1"]
     assert people.images == ["images/000000003.jpg", "images/000000004.jpg"]
     assert people.center is not None and people.center.tolist() == [[309, 439]] * 2
-    assert not people.labels["pc"].visible.any()
+    assert people.labels == {}
+    assert not mpii_mat.read(official, {"train": (1, 1), "test": (1, 2)}).labels["pc"].visible[1:].any()
     assert np.isnan(people.measures["head"]).all()
 
 

@@ -20,7 +20,7 @@ ARTIFACTS = {scale: Artifacts(RECIPES, scale) for scale in SCALES}
 wildcard_constraints:
     inside="(mini/|lite/)?",
     dataset="[a-z0-9-]+",
-    split="[a-z]+",
+    split="train|val|test|test-dev",
     detector="[a-z0-9-]+",
     experiment="[a-z]+/[a-z0-9-]+/[a-z0-9-]+",
     setup="[a-z0-9-]+",
@@ -162,6 +162,10 @@ def adopted(wildcards):
 
 def scored(wildcards):
     return artifacts(wildcards).score(wildcards.experiment, wildcards.protocol, int(wildcards.seed))
+
+
+def submitted(wildcards):
+    return artifacts(wildcards).submit(wildcards.experiment, wildcards.protocol, int(wildcards.seed))
 
 
 def measured(wildcards):

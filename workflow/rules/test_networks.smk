@@ -52,6 +52,26 @@ rule score_predictions:
         " --seed {wildcards.seed} --scale {params.scale} 2>&1 | tee {log}"
 
 
+# What the server of a benchmark takes. The manifest is not declared: it would be an output of both rules.
+rule submit_poses:
+    input:
+        files_of(submitted),
+    output:
+        "results/{inside}submissions/{experiment}/seed{seed}/{protocol}.json",
+    log:
+        "logs/{inside}submit/{experiment}/seed{seed}/{protocol}.log",
+    params:
+        scale=scale_of,
+    shell:
+        "posetables submit {wildcards.experiment} --protocol {wildcards.protocol}"
+        " --seed {wildcards.seed} --scale {params.scale} 2>&1 | tee {log}"
+
+
+use rule submit_poses as submit_joints with:
+    output:
+        "results/{inside}submissions/{experiment}/seed{seed}/{protocol}.mat",
+
+
 # A time is only worth something if nothing else runs: the rule takes every core.
 rule measure_network:
     input:

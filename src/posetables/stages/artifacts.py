@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from posetables.data import submissions
 from posetables.errors import InputError
 from posetables.papers.claims import Known, Part, Place, parts
 from posetables.params import Recipes
@@ -19,6 +20,7 @@ from posetables.recipe import (
     Detector,
     Experiment,
     Params,
+    Protocol,
     ScaleName,
     Source,
     Split,
@@ -60,6 +62,11 @@ DRAWN_FROM: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "heatmaps": (("crops", "weights"), ("skeleton", "labels", "test", "input", "pixels", "network", "compute")),
 }
 """Kind of a figure -> what it is drawn from, and what is read of the recipe of each experiment."""
+
+
+def _way(protocol: Protocol) -> dict[str, Any]:
+    """How it tests; on whom, the recipe says beside it."""
+    return protocol.model_dump(mode="json", exclude={"test"})
 
 
 class Artifacts:
@@ -257,12 +264,12 @@ class Artifacts:
 
     @cache  # noqa: B019
     def predict(self, name: str, protocol: str, seed: int) -> Artifact:
-        experiment = self.recipes.experiment(name, self.scale)
+        experiment = self.recipes.experiment(name, self.scale).tested_by(protocol)
         read = ("skeleton", "test", "input", "pixels", "codecs", "network", "compute")
         predictions = self.root / "predictions" / name / f"seed{seed}" / f"{protocol}.parquet"
         return Artifact(
             stage="predict",
-            recipe=_plain(experiment, *read) | {"protocol": _plain(experiment.protocol(protocol))},
+            recipe=_plain(experiment, *read) | {"protocol": _way(experiment.protocol(protocol))},
             modules=("posetables.stages.predict", *_network(experiment)),
             outputs={"predictions": predictions},
             manifest=manifest.beside(predictions),
@@ -289,6 +296,10 @@ class Artifacts:
     @cache  # noqa: B019
     def score(self, name: str, protocol: str, seed: int) -> Artifact:
         experiment = self.recipes.tested(name, self.scale)
+        if isinstance(experiment, Experiment) and (test := experiment.protocol(protocol).test) is not None:
+            raise InputError(
+                f"{name}: {test}: its labels are withheld; run: posetables submit {name} --protocol {protocol}"
+            )
         self.recipes.protocol(name, protocol)
         folder = self.root / "scores" / name / f"seed{seed}"
         inputs = {"people": self.annotate(experiment.test.dataset)}
@@ -315,6 +326,28 @@ class Artifacts:
         return self.adopt(name) if is_released(name) else self.predict(name, protocol, seed)
 
     @cache  # noqa: B019
+    def submit(self, name: str, protocol: str, seed: int) -> Artifact:
+        """What the server of a benchmark takes."""
+        experiment = self.recipes.experiment(name, self.scale).tested_by(protocol)
+        test = experiment.test
+        file = submissions.of(self.recipes.source(test.dataset).reader, f"{test.dataset}/{test.split}")
+        inputs = {"predictions": self.predict(name, protocol, seed)}
+        if "oks" in experiment.metrics:
+            inputs["people"] = self.annotate(test.dataset)
+            inputs["crops"] = self.crops_of(test, experiment.protocol(protocol).boxes)
+        else:
+            inputs["labels"] = self.fetch(test.dataset)
+        submission = self.root / "submissions" / name / f"seed{seed}" / f"{protocol}{file.SUFFIX}"
+        return Artifact(
+            stage="submit",
+            recipe=_plain(experiment, "name", "test"),
+            modules=("posetables.stages.submit",),
+            outputs={"submission": submission},
+            manifest=manifest.beside(submission),
+            inputs=inputs,
+        )
+
+    @cache  # noqa: B019
     def measure(self, name: str) -> Artifact:
         experiment = self.recipes.experiment(name, self.scale)
         cost = self.root / "scores" / name / "cost.json"
@@ -336,11 +369,11 @@ class Artifacts:
             modules = _detector(detector)
             inputs = {"people": self.annotate(test.dataset)} | self._eyes(test, detector)
         else:
-            experiment = self.recipes.experiment(name, self.scale)
+            experiment = self.recipes.experiment(name, self.scale).tested_by(protocol)
             tested = experiment.protocol(protocol)
             read = ("skeleton", "test", "input", "pixels", "codecs", "network", "compute")
             recipe = _plain(experiment, *read) | {
-                "protocol": _plain(tested),
+                "protocol": _way(tested),
                 "cropping": _plain(self.recipes.cropping(experiment.test.dataset, self.scale)),
             }
             modules = _network(experiment)

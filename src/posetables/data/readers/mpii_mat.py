@@ -45,8 +45,8 @@ class Rectangle:
 def read(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
     """MPII: `train` is everybody with joints, `test` who stands sufficiently apart (the single-person benchmark).
 
-    Both are counted in the order of the file. All joints of the test are unlabelled, and `head` is NaN where it is
-    withheld. Names end in the number of the rectangle.
+    Both are counted in the order of the file. Test people alone have no labels at all; beside others their joints are
+    unlabelled. `head` is NaN where it is withheld. Names end in the number of the rectangle.
     """
     path = folder / LABELS
     people = list(_rectangles(matfiles.read_struct(path, "RELEASE")))
@@ -61,7 +61,7 @@ def read(folder: Path, splits: Mapping[str, tuple[int, int]]) -> People:
         names=[f"{Path(people[i].image).stem}-{people[i].number}" for i in chosen],
         images=[f"images/{people[i].image}" for i in chosen],
         split=split,
-        labels={"pc": Labels(joints[chosen], visible[chosen])},
+        labels={"pc": Labels(joints[chosen], visible[chosen])} if train[chosen].any() else {},
         center=center,
         side=side,
         measures={"head": np.array([people[i].head for i in chosen])},

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from posetables.data import matwriter
 from posetables.data.synthetic.painting import Picture
 from posetables.errors import InputError
-
-MAT_HEADER = b"MATLAB 5.0 MAT-file, synthetic people of posetables".ljust(116)
 
 
 def generator(seed: int, dataset: int, number: int, split: str = "") -> np.random.Generator:
@@ -47,16 +46,4 @@ def write_image(path: Path, picture: Picture) -> None:
 
 
 def write_mat(path: Path, content: Mapping[str, Any]) -> None:
-    """MATLAB 5 without the time stamp that SciPy writes into the text of the header, so that bytes repeat."""
-    from scipy.io import savemat  # type: ignore[import-untyped]
-
-    savemat(path, dict(content))
-    with path.open("r+b") as file:
-        file.write(MAT_HEADER)
-
-
-def struct_array(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """A MATLAB struct array, 1 x N, of rows that all have the fields of the first."""
-    array = np.empty((1, len(rows)), dtype=[(name, object) for name in rows[0]])
-    array[0] = [tuple(row.values()) for row in rows]
-    return array
+    matwriter.write(path, content, "synthetic people of posetables")

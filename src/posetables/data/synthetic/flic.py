@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from posetables.data.matwriter import struct_array
 from posetables.data.synthetic.clothes import sample_kit
 from posetables.data.synthetic.figure import FILM, Array, Figure, sample_figure
-from posetables.data.synthetic.files import counts, generator, struct_array, write_image, write_mat
+from posetables.data.synthetic.files import counts, generator, write_image, write_mat
 from posetables.data.synthetic.painting import Picture
 from posetables.data.synthetic.scene import Person, develop, enter, paint_bystander, stage
 

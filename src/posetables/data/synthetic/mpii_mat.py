@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from posetables.data.matwriter import struct_array
 from posetables.data.skeletons.mpii import SKELETON as MPII
 from posetables.data.synthetic import mpii
-from posetables.data.synthetic.files import counts, generator, struct_array, write_image, write_mat
+from posetables.data.synthetic.files import counts, generator, write_image, write_mat
 from posetables.data.synthetic.mpii import Annotation
 
 DATASET = 5
