@@ -298,8 +298,9 @@ def show(axes: Axes, seen: Picture, crops: Crops, case: Case, step: Step) -> Non
         lay(axes, shown[0].map, COLOURS, 0.8)
         mark(axes, shown[0], crops, case.person)
     else:
-        for each, colours in zip(shown, STACKED, strict=True):
-            lay(axes, each.map, colours, 0.6)
+        initial, diffused = shown
+        lay(axes, diffused.map, STACKED[1], 0.6)
+        lay(axes, initial.map, STACKED[0], 0.8)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.set_axis_off()
 
