@@ -70,6 +70,11 @@ def read(path: Path) -> tuple[Cell, ...]:
         )
 
 
+def tally(names: Sequence[str]) -> dict[str, int]:
+    """How often each name stands there, in alphabetical order."""
+    return dict(sorted(Counter(names).items()))
+
+
 def findings(cells: Sequence[Cell]) -> dict[str, dict[str, str]]:
     """What our audit of the paper found -> the rows that it concerns -> their columns; nothing stands for all."""
     count = Counter(cell.row for cell in cells)

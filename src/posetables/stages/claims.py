@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from posetables.papers.claims import Known, Part, Place, Reading, Verdict, Word, judge, judge_all, read, read_all
 from posetables.recipe import Params
+from posetables.stages.cells import tally
 from posetables.stages.evidence import Evidence, Number, printed, ratio, total
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def judge_claims(
     outcomes = [outcome(name, claim, [each for each in trials if each.claim == name]) for name, claim in claims.items()]
     _write(outputs["parts"], Trial, trials)
     _write(outputs["claims"], Outcome, outcomes)
-    return {"claims": len(outcomes), "verdicts": _tally([each.verdict for each in outcomes])}
+    return {"claims": len(outcomes), "verdicts": tally([each.verdict for each in outcomes])}
 
 
 def outcome(name: str, claim: Claim, trials: Sequence[Trial]) -> Outcome:
@@ -99,7 +100,7 @@ def outcome(name: str, claim: Claim, trials: Sequence[Trial]) -> Outcome:
         where=claim.where,
         finding=" ".join(claim.finding),
         verdict=judge_all(verdicts),
-        parts=", ".join(f"{count} {verdict}" for verdict, count in _tally(verdicts).items()),
+        parts=", ".join(f"{count} {verdict}" for verdict, count in tally(verdicts).items()),
         missing="; ".join(dict.fromkeys(each.reason for each in trials if each.verdict == "missing")),
         printed=read_all([Reading(each.printed) for each in trials]),
     )
@@ -161,10 +162,6 @@ def _number(cell: Known, evidence: Evidence) -> Number:
     if not cell.sources and cell.printed is not None:
         return printed(cell.printed)
     return evidence(cell.sources)
-
-
-def _tally(names: Sequence[str]) -> dict[str, int]:
-    return {name: names.count(name) for name in dict.fromkeys(sorted(names))}
 
 
 def _write(path: Path, kind: type[Params], lines: Sequence[Params]) -> None:

@@ -56,7 +56,7 @@ def tabulate(
     for each in ours:
         metrics[each.row][each.column] = each.value
     outputs["metrics"].write_text(json.dumps(metrics, indent=1) + "\n")
-    return {"cells": len(made), "verdicts": tally([each.verdict or each.kind for each in made])}
+    return {"cells": len(made), "verdicts": cells.tally([each.verdict or each.kind for each in made])}
 
 
 def recorded(
@@ -189,10 +189,6 @@ def text(cell: Cell, decimals: int) -> str:
 
 def term(source: Source) -> str:
     return source.experiment if source.factor == 1 else f"{source.factor:+g}*{source.experiment}"
-
-
-def tally(names: Sequence[str]) -> dict[str, int]:
-    return {name: names.count(name) for name in sorted(set(names))}
 
 
 class Found:
