@@ -165,7 +165,9 @@ def plain(table: Table) -> dict[str, Any]:
 def test_no_table_makes_a_cited_number_one_of_ours(scratch: Path, table: tuple[str, Mapping[str, Any]]) -> None:
     name, rows = table
     file = scratch / "params/papers" / REAL.table(name).paper / "tables.yaml"
-    file.write_text(yaml.safe_dump({name: plain(REAL.table(name)) | {"rows": rows}}, sort_keys=False))
+    # Not every experiment is tested in every way that a row asks for.
+    content = plain(REAL.table(name)) | {"rows": rows, "protocol": None}
+    file.write_text(yaml.safe_dump({name: content}, sort_keys=False))
     printed = REAL.published(REAL.table(name))
     cited = [entry_of(rows[row], column) for (row, column), number in printed.items() if number.kind == "cited"]
     recipes = Recipes(scratch / "params")
