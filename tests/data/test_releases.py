@@ -175,7 +175,11 @@ def test_files_for_mpii_give_its_joints_in_pixels_from_0(tmp_path: Path) -> None
 @needs_mirror
 @pytest.mark.parametrize(
     ("layout", "file", "total"),
-    [("mpii", "bearpaw-hg_s2_b1.mat", 87.30), ("mpii", "bearpaw-hg_s8_b1.mat", 89.09), ("mpii-h5", "tompson.h5", 82.34)],
+    [
+        ("mpii", "bearpaw-hg_s2_b1.mat", 87.30),
+        ("mpii", "bearpaw-hg_s8_b1.mat", 89.09),
+        ("mpii-h5", "tompson.h5", 82.34),
+    ],
 )
 def test_published_predictions_for_mpii_score_as_they_are_known_to(layout: str, file: str, total: float) -> None:
     people = mpii.read(MIRROR / "mpii", {"val": (1, 2958)})
