@@ -102,3 +102,14 @@ def test_a_joint_counts_within_a_fifth_of_the_torsos_diagonal(
 def test_predictions_of_other_people_are_refused(truth: pd.DataFrame, score: Any, change: Any) -> None:
     with pytest.raises(InputError, match="predictions.parquet: person: not the people of test; predict again"):
         score(change(predictions(truth)).reset_index(drop=True))
+
+
+@pytest.mark.parametrize("given", [slice(None), slice(1, None)], ids=["predicted all the same", "not predicted"])
+def test_a_person_without_labels_counts_for_nothing(truth: pd.DataFrame, score: Any, given: slice) -> None:
+    path = Path("data/prepared/mini/lsp/people.parquet")
+    people = pd.read_parquet(path)
+    people.at[people.index[people["split"] == "test"][0], "visible_pc"] = np.zeros(14, np.int8)
+    people.to_parquet(path, index=False)
+    wrong = positions(truth)
+    wrong[0] += 1e4
+    assert score(predictions(truth, wrong)[given].reset_index(drop=True))["pck"]["Avg"]["value"] == 100

@@ -62,11 +62,14 @@ def summary(values: np.ndarray, draws: np.ndarray, names: Sequence[str]) -> dict
 
 
 def read_pairs(recipe: Tested, people: Path, predictions: Path, measures: Sequence[str] = ()) -> Pairs:
-    """The predictions of one method beside the labels in a table of people."""
+    """The predictions of one method beside the labels in a table of people. Whoever has no label counts for nothing."""
     names = ("person", f"joints_{recipe.labels}", f"visible_{recipe.labels}")
-    person, joints, visible, *others = read_people(people, recipe.test.split, *names, *measures).values()
+    table = read_people(people, recipe.test.split, *names, *measures)
+    known = (table[f"visible_{recipe.labels}"] > 0).any(1)
+    person, joints, visible, *others = (column[known] for column in table.values())
     predicted = read_columns(predictions, "person", "joints")
-    if predicted["person"].tolist() != person.tolist():
+    mine = np.isin(predicted["person"], person)
+    if predicted["person"][mine].tolist() != person.tolist():
         raise InputError(f"{predictions}: person: not the people of {recipe.test.split}; predict again")
-    found, truth = (each.reshape(len(person), -1, 2) for each in (predicted["joints"], joints))
+    found, truth = (each.reshape(len(person), -1, 2) for each in (predicted["joints"][mine], joints))
     return Pairs(person, found, truth, visible > 0, dict(zip(measures, others, strict=True)))
