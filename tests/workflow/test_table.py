@@ -97,3 +97,20 @@ def test_a_row_made_again_by_one_job_at_a_time_has_the_same_bytes(made: Path, sn
     assert done.returncode == 0, done.stdout + done.stderr
     assert [sha256(path) for path in artifacts_of_row(made)] == before
     assert [{name: value for name, value in row.items() if name != TIME} for row in rows(made / TABLE)] == table
+
+
+def test_table_x_says_whose_boxes_each_cell_rests_on_and_cites_what_it_cites(made: Path, snakemake: Snakemake) -> None:
+    done = snakemake("results/mini/tables/hcrn_table10.csv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = {(cell["row"], cell["column"]): cell for cell in rows(made / "results/mini/tables/hcrn_table10.cells.csv")}
+    assert {place: cell["kind"] for place, cell in cells.items() if place[1] == "AP"} == {
+        ("OpenPose [65]", "AP"): "cited",
+        ("OpenPose + HG-HCRN", "AP"): "measured",
+        ("MaskRCNN [66]", "AP"): "cited",
+        ("MaskRCNN + HG-HCRN", "AP"): "measured",
+    }
+    for row, boxes in (("MaskRCNN + HG-HCRN", "hog instead of mask-rcnn"), ("OpenPose + HG-HCRN", "around-hg-hcrn")):
+        for column in ("AP", "Times[s]"):
+            assert f"boxes: {boxes}" in cells[row, column]["convention"]
+    found, whole = (float(cells[row, "Times[s]"]["value"]) for row in ("MaskRCNN [66]", "MaskRCNN + HG-HCRN"))
+    assert 0 < found < whole

@@ -31,7 +31,7 @@ def print_comparison(table: Table, scale: str, cells: Sequence[Cell]) -> None:
     grid = Grid(title=table.title, caption=SCALE_NOTES[scale])
     grid.add_column(table.row_header, no_wrap=True)
     for name in table.columns:
-        grid.add_column(f"{name}\nours paper", justify="right", no_wrap=True)
+        grid.add_column(f"{escape(name)}\nours paper", justify="right", no_wrap=True)
     for name, row in _rows(cells).items():
         grid.add_row(
             escape(name), *(_coloured(row.get(column), each.decimals) for column, each in table.columns.items())

@@ -32,7 +32,7 @@ def print_table(table: Table, scale: str, artifact: Artifact, row: str | None = 
         lines = [line for line in csv.DictReader(file) if row in (None, line[table.row_header])]
     grid = Grid(title=table.title, caption=f"{artifact.outputs['table']}\n{SCALE_NOTES[scale]}")
     for name in (table.row_header, *table.columns):
-        grid.add_column(name, justify="left" if name == table.row_header else "right", no_wrap=True)
+        grid.add_column(escape(name), justify="left" if name == table.row_header else "right", no_wrap=True)
     for line in lines:
         starred = [line[name] + "*" * ((line[table.row_header], name) in flagged) for name in table.columns]
         grid.add_row(escape(line[table.row_header]), *starred, style="dim" if line["kind"] == "cited" else None)
