@@ -202,7 +202,7 @@ class Artifacts:
         if detector.predictions is not None:
             experiment, _, protocol = detector.predictions.rpartition("/")
             recipe = self.recipes.experiment(experiment, self.scale)
-            inputs["predictions"] = self.predict(experiment, protocol, seed=0)
+            inputs["predictions"] = self.predict(experiment, protocol, 0)
             inputs["crops"] = self.crops_of(recipe.test, recipe.protocol(protocol).boxes)
         elif detector.file is not None and detector.dataset is not None:
             inputs["file"] = self.fetch(detector.dataset)
@@ -427,7 +427,7 @@ class Artifacts:
             return self.measure(source.experiment)
         if source.read == "speed":
             return self.speed(source.experiment, source.protocol)
-        return self.score(source.experiment, source.protocol, seed=0)
+        return self.score(source.experiment, source.protocol, 0)
 
     @cache  # noqa: B019
     def figure(self, item: str) -> Artifact:
@@ -459,8 +459,8 @@ class Artifacts:
         if kind == "crops":
             return self.crop(tested.test.dataset)
         if kind == "predictions":
-            return self._predictions(name, self.recipes.protocol(name, None), seed=0)
-        return self.train(name, self.recipes.experiment(name, self.scale).final_stage, seed=0)
+            return self._predictions(name, self.recipes.protocol(name, None), 0)
+        return self.train(name, self.recipes.experiment(name, self.scale).final_stage, 0)
 
     @cache  # noqa: B019
     def claims(self, paper: str) -> Artifact:
