@@ -18,6 +18,7 @@ from posetables.progress import say
 from posetables.provenance.artifact import Artifact, make
 from posetables.recipe import SCALES, Experiment, ScaleName, pick
 from posetables.stages.artifacts import Artifacts
+from posetables.stages.native import folder_of
 
 Verb = Callable[[Artifacts, argparse.Namespace], int | None]
 """Does one thing; the exit status, or None for 0."""
@@ -83,11 +84,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def folder_of(outputs: Mapping[str, Path]) -> Path:
-    """The folder in which the native names of fetched files begin."""
-    return next(iter(outputs.values())).parent
-
-
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise InputError(f"--seed {text}: not a whole number; give 0 or more")
@@ -133,7 +129,7 @@ def fetch(artifacts: Artifacts, options: argparse.Namespace) -> None:
     source = recipes.source(options.dataset)
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
-        if artifact.modules and source.reader:
+        if source.reader and artifacts.is_synthetic(options.dataset):
             return stage.synthesise(source.reader, recipes.splits(options.dataset, scale), outputs)
         others = [Artifacts(recipes, other).raw / options.dataset for other in SCALES if other != "mini"]
         names = stage.images_of(inputs["people"]["frames"]) if options.images else source.native

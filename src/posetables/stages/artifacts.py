@@ -183,15 +183,7 @@ class Artifacts:
 
     @cache  # noqa: B019
     def crop(self, dataset: str) -> Artifact:
-        folder = self.prepared / dataset
-        return Artifact(
-            stage="crop",
-            recipe=_plain(self.recipes.cropping(dataset, self.scale)),
-            modules=("posetables.stages.crop",),
-            outputs={"crops": folder / "crops.parquet", "pixels": folder / "crops.npy"},
-            manifest=folder / "crops.manifest.json",
-            inputs={"people": self.annotate(dataset), "images": self.fetch_images(dataset)},
-        )
+        return self._cropped(dataset, self.annotate(dataset), self.prepared / dataset)
 
     @cache  # noqa: B019
     def detect(self, test: Split, name: str) -> Artifact:
@@ -226,13 +218,16 @@ class Artifacts:
     def crop_boxes(self, test: Split, detector: str) -> Artifact:
         """The people of a split as a detector finds them."""
         folder = self.prepared / "boxes" / f"{test.dataset}-{test.split}" / detector
+        return self._cropped(test.dataset, self.detect(test, detector), folder)
+
+    def _cropped(self, dataset: str, people: Artifact, folder: Path) -> Artifact:
         return Artifact(
             stage="crop",
-            recipe=_plain(self.recipes.cropping(test.dataset, self.scale)),
+            recipe=_plain(self.recipes.cropping(dataset, self.scale)),
             modules=("posetables.stages.crop",),
             outputs={"crops": folder / "crops.parquet", "pixels": folder / "crops.npy"},
             manifest=folder / "crops.manifest.json",
-            inputs={"people": self.detect(test, detector), "images": self.fetch_images(test.dataset)},
+            inputs={"people": people, "images": self.fetch_images(dataset)},
         )
 
     def crops_of(self, test: Split, boxes: str) -> Artifact:

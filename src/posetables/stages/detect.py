@@ -15,9 +15,11 @@ from posetables.data.people import read_columns, read_people
 from posetables.progress import track
 from posetables.stages.annotate import tabled
 from posetables.stages.crop import read_image
+from posetables.stages.native import folder_of
 
 if TYPE_CHECKING:
     from posetables.data.detections import Detections
+    from posetables.data.detectors import Detector as Look
     from posetables.recipe import Detector, Split
 
 
@@ -30,23 +32,23 @@ def detect(
         found = around_predictions(inputs["predictions"]["predictions"], inputs["crops"]["crops"])
     elif recipe.file is not None:
         reader = around if recipe.kind else detections
-        found = reader.read(next(iter(inputs["file"].values())).parent / recipe.file)
+        found = reader.read(folder_of(inputs["file"]) / recipe.file)
     else:
-        found = look(recipe, images, inputs)
+        detector, _ = load(recipe, inputs)
+        folder = folder_of(inputs["images"])
+        seen = {image: detector(read_image(folder / image)) for image in track(images, f"detect {recipe.name}")}
+        found = detections.of_images(seen)
     detections.write(found, outputs["boxes"])
     people = detections.people_of(found, {test.split: images})
     tabled(people).to_parquet(outputs["people"], index=False)
     return {"images": len(images), "boxes": len(people.names)}
 
 
-def look(recipe: Detector, images: list[str], inputs: Mapping[str, Mapping[str, Path]]) -> Detections:
-    """What an image detector finds."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+def load(recipe: Detector, inputs: Mapping[str, Mapping[str, Path]]) -> tuple[Look, torch.device]:
+    """A detector that looks at images, and the device that it runs on."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     weights = next(iter(inputs["weights"].values())) if "weights" in inputs else None
-    detector = detectors.named(recipe.kind or "").load(weights, device)
-    folder = next(iter(inputs["images"].values())).parent
-    found = {image: detector(read_image(folder / image)) for image in track(images, f"detect {recipe.name}")}
-    return detections.of_images(found)
+    return detectors.named(recipe.kind or "").load(weights, device.type), device
 
 
 def around_predictions(predictions: Path, crops: Path) -> Detections:

@@ -38,13 +38,11 @@ def score_poses(
     """
     numbers = image_numbers(inputs["people"]["frames"], recipe.test.split)
     truth = truth_of(inputs["people"]["people"], recipe.test.split, recipe.labels, numbers)
-    poses, area = found_poses(inputs["predictions"]["predictions"], inputs["crops"]["crops"], numbers)
-    kept = oks.nms(poses, area)
-    found = oks.Poses(poses.image[kept], poses.joints[kept], poses.score[kept])
+    found, boxes = found_poses(inputs["predictions"]["predictions"], inputs["crops"]["crops"], numbers)
     evaluation = oks.evaluate(truth, found, len(numbers))
     write(evaluation, "oks", recipe.test, len(numbers), outputs)
     say(f"{recipe.name}: oks AP {100 * evaluation.values['AP']:.2f}")
-    return {"images": len(numbers), "people": len(truth.image), "poses": len(found.image), "of boxes": len(kept)}
+    return {"images": len(numbers), "people": len(truth.image), "poses": len(found.image), "of boxes": boxes}
 
 
 def score_boxes(
@@ -75,8 +73,8 @@ def truth_of(people: Path, split: str, labels: str, numbers: Mapping[str, int]) 
     return oks.Truth(number, box, area, crowd, joints.reshape(*visible.shape, 2), visible)
 
 
-def found_poses(predictions: Path, crops: Path, numbers: Mapping[str, int]) -> tuple[oks.Poses, np.ndarray]:
-    """Predicted poses with their scores, and the area (D,) of each one's crop in pixels^2.
+def found_poses(predictions: Path, crops: Path, numbers: Mapping[str, int]) -> tuple[oks.Poses, int]:
+    """Predicted poses with their scores, without those that OKS-NMS drops, and in how many boxes they were looked for.
 
     A labelled box is certain: its score is 1.
     """
@@ -85,7 +83,9 @@ def found_poses(predictions: Path, crops: Path, numbers: Mapping[str, int]) -> t
     box_score = table["score"].to_numpy() if "score" in table else np.ones(len(table))
     number = np.array([numbers[image] for image in table["image"]], np.int64)
     joints = predicted["joints"].reshape(len(table), -1, 2)
-    return oks.Poses(number, joints, oks.rescore(box_score, predicted["scores"])), table["side"].to_numpy() ** 2
+    poses = oks.Poses(number, joints, oks.rescore(box_score, predicted["scores"]))
+    kept = oks.nms(poses, table["side"].to_numpy() ** 2)
+    return oks.Poses(poses.image[kept], poses.joints[kept], poses.score[kept]), len(kept)
 
 
 def write(evaluation: Evaluation, metric: str, test: Split, images: int, outputs: Mapping[str, Path]) -> None:

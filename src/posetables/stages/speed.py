@@ -14,13 +14,14 @@ import pandas as pd
 import torch
 
 from posetables import device as devices
-from posetables.data import detectors
 from posetables.data.augment import Sampler
 from posetables.data.codecs import blur, peaks
 from posetables.data.loading import Batch
 from posetables.data.people import read_people
 from posetables.stages import network as networks
 from posetables.stages.crop import cut, read_image
+from posetables.stages.detect import load
+from posetables.stages.native import folder_of
 from posetables.stages.predict import fused_maps
 
 if TYPE_CHECKING:
@@ -33,12 +34,11 @@ def time_detector(
     recipe: Detector, test: Split, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]
 ) -> dict[str, Any]:
     """Write `speed` (JSON): seconds in which a detector looks at one image of the split."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    detect = detectors.named(recipe.kind or "").load(weights_of(inputs), device.type)
-    folder = next(iter(inputs["images"].values())).parent
+    detector, device = load(recipe, inputs)
+    folder = folder_of(inputs["images"])
     names = read_people(inputs["people"]["frames"], test.split, "image")["image"].tolist()
     images = [read_image(folder / name) for name in names[: WARM + IMAGES]]
-    return write(timed(detect, images, device)[-IMAGES:], 0.0, device, outputs)
+    return write(timed(detector, images, device)[-IMAGES:], 0.0, device, outputs)
 
 
 def time_test(
@@ -56,7 +56,7 @@ def time_test(
     device = devices.choose(recipe.compute)
     network = networks.build(recipe.network, recipe.skeleton).to(device).eval()
     sampler = Sampler(recipe.pixels, device)
-    folder = next(iter(inputs["images"].values())).parent
+    folder = folder_of(inputs["images"])
     table = pd.read_parquet(inputs["crops"]["crops"]).query("split == @recipe.test.split")
     people = [(name, group) for name, group in table.groupby("image", sort=True)][: WARM + IMAGES]
 
@@ -84,10 +84,6 @@ def cut_out(image: np.ndarray, boxes: pd.DataFrame, cropping: Cropping) -> Batch
         0, np.arange(count), torch.from_numpy(np.stack(crops)), torch.tensor(density.to_numpy(np.float32)), nothing,
         nothing[..., 0] > 0,
     )  # fmt: skip
-
-
-def weights_of(inputs: Mapping[str, Mapping[str, Path]]) -> Path | None:
-    return next(iter(inputs["weights"].values())) if "weights" in inputs else None
 
 
 def timed(work: Callable[[Any], object], images: Iterable[Any], device: torch.device) -> list[float]:
