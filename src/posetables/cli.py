@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from posetables.errors import InputError
+from posetables.logs import logged
 from posetables.params import Recipes
 from posetables.progress import say
 from posetables.provenance.artifact import Artifact, make
@@ -28,8 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; 0 done, 1 what was checked does not hold, 2 something given was wrong (one line says what)."""
     if not Path("params").is_dir():
         return _refuse(f"{Path.cwd()}: no folder params/ here; go to the root of the project")
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        options = parser().parse_args(arguments)
+        options = parser().parse_args(given)
+    except InputError as error:
+        return _refuse(str(error))
+    return logged(options.log, given, lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
         recipes = Recipes()
         scale: ScaleName = options.scale or "paper"
         recipes.scale(scale)  # a wrong one is told before anything else
@@ -55,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     def verb(run: Verb, *names: str) -> None:
         added = verbs.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
         added.add_argument("--scale", help=f"one of {', '.join(SCALES)} (default: paper)")
+        added.add_argument("--log", type=Path, help="file to which what it says is added")
         for name in names:
             added.add_argument(name.strip("[]"), **{"nargs": "?"} if "[" in name else ARGUMENTS.get(name, {}))
         added.set_defaults(run=run)

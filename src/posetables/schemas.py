@@ -86,9 +86,13 @@ class ScaledTraining(Params):
 class Request(Params):
     """What one job asks of a cluster, the first time."""
 
-    gpu: int = Field(ge=0)
-    mem_mb: int = Field(gt=0)
+    gpu: int = Field(ge=0, description="of each node")
+    gpu_model: str | None = Field(None, description="as the cluster calls it; nothing: any")
+    cpus: int | None = Field(None, gt=0, description="of each process; nothing: the threads of the recipe")
+    mem_mb: int = Field(gt=0, description="of each node")
     runtime: int = Field(gt=0, description="minutes")
+    nodes: int = Field(1, gt=0)
+    processes: int = Field(1, gt=0, description="on each node: as many as it gives GPUs")
 
 
 class Requests(Params):

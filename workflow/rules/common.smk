@@ -17,6 +17,10 @@ RECIPES = Recipes()
 ARTIFACTS = {scale: Artifacts(RECIPES, scale) for scale in SCALES}
 
 
+# The program takes the place of the shell, so that nothing stands between it and the signal that asks it to stop.
+shell.prefix("set -euo pipefail; exec ")
+
+
 wildcard_constraints:
     inside="(mini/|lite/)?",
     dataset="[a-z0-9-]+",

@@ -17,4 +17,4 @@ rule draw_figure:
     params:
         scale=scale_of,
     shell:
-        "posetables draw {wildcards.item} --scale {params.scale} 2>&1 | tee {log}"
+        "posetables draw {wildcards.item} --scale {params.scale} --log {log}"

@@ -16,7 +16,7 @@ rule tabulate_item:
     params:
         scale=scale_of,
     shell:
-        "posetables tabulate {wildcards.item} --scale {params.scale} 2>&1 | tee {log}"
+        "posetables tabulate {wildcards.item} --scale {params.scale} --log {log}"
 
 
 rule judge_claims:
@@ -31,7 +31,7 @@ rule judge_claims:
     params:
         scale=scale_of,
     shell:
-        "posetables claims {wildcards.paper} --scale {params.scale} 2>&1 | tee {log}"
+        "posetables claims {wildcards.paper} --scale {params.scale} --log {log}"
 
 
 # Everything of one paper: `--config paper=hcrn scale=mini`.

@@ -18,7 +18,7 @@ rule fetch_dataset:
     params:
         scale=scale_of,
     shell:
-        "posetables fetch {wildcards.dataset} --scale {params.scale} 2>&1 | tee {log}"
+        "posetables fetch {wildcards.dataset} --scale {params.scale} --log {log}"
 
 
 rule fetch_images:
@@ -31,7 +31,7 @@ rule fetch_images:
     params:
         scale=scale_of,
     shell:
-        "posetables fetch {wildcards.dataset} --images --scale {params.scale} 2>&1 | tee {log}"
+        "posetables fetch {wildcards.dataset} --images --scale {params.scale} --log {log}"
 
 
 rule annotate_people:
@@ -46,7 +46,7 @@ rule annotate_people:
     params:
         scale=scale_of,
     shell:
-        "posetables annotate {wildcards.dataset} --scale {params.scale} 2>&1 | tee {log}"
+        "posetables annotate {wildcards.dataset} --scale {params.scale} --log {log}"
 
 
 rule crop_people:
@@ -65,7 +65,7 @@ rule crop_people:
     params:
         scale=scale_of,
     shell:
-        "posetables crop {wildcards.dataset} --scale {params.scale} 2>&1 | tee {log}"
+        "posetables crop {wildcards.dataset} --scale {params.scale} --log {log}"
 
 
 # A GPU where the detector is a network; boxes of a file, or around joints, cost nothing.
@@ -86,7 +86,7 @@ rule detect_people:
         scale=scale_of,
     shell:
         "posetables detect {wildcards.dataset}/{wildcards.split} {wildcards.detector}"
-        " --scale {params.scale} 2>&1 | tee {log}"
+        " --scale {params.scale} --log {log}"
 
 
 rule crop_boxes:
@@ -106,4 +106,4 @@ rule crop_boxes:
         scale=scale_of,
     shell:
         "posetables crop {wildcards.dataset} --boxes {wildcards.split}/{wildcards.detector}"
-        " --scale {params.scale} 2>&1 | tee {log}"
+        " --scale {params.scale} --log {log}"

@@ -16,7 +16,7 @@ rule predict_people:
         scale=scale_of,
     shell:
         "posetables predict {wildcards.experiment} --protocol {wildcards.protocol}"
-        " --seed {wildcards.seed} --scale {params.scale} 2>&1 | tee {log}"
+        " --seed {wildcards.seed} --scale {params.scale} --log {log}"
 
 
 rule adopt_predictions:
@@ -30,7 +30,7 @@ rule adopt_predictions:
     params:
         scale=scale_of,
     shell:
-        "posetables adopt released/{wildcards.setup}/{wildcards.method} --scale {params.scale} 2>&1 | tee {log}"
+        "posetables adopt released/{wildcards.setup}/{wildcards.method} --scale {params.scale} --log {log}"
 
 
 ruleorder: adopt_predictions > predict_people
@@ -49,7 +49,7 @@ rule score_predictions:
         scale=scale_of,
     shell:
         "posetables score {wildcards.experiment} --protocol {wildcards.protocol}"
-        " --seed {wildcards.seed} --scale {params.scale} 2>&1 | tee {log}"
+        " --seed {wildcards.seed} --scale {params.scale} --log {log}"
 
 
 # What the server of a benchmark takes. The manifest is not declared: it would be an output of both rules.
@@ -64,7 +64,7 @@ rule submit_poses:
         scale=scale_of,
     shell:
         "posetables submit {wildcards.experiment} --protocol {wildcards.protocol}"
-        " --seed {wildcards.seed} --scale {params.scale} 2>&1 | tee {log}"
+        " --seed {wildcards.seed} --scale {params.scale} --log {log}"
 
 
 use rule submit_poses as submit_joints with:
@@ -90,7 +90,7 @@ rule measure_network:
     params:
         scale=scale_of,
     shell:
-        "posetables measure {wildcards.experiment} --scale {params.scale} 2>&1 | tee {log}"
+        "posetables measure {wildcards.experiment} --scale {params.scale} --log {log}"
 
 
 rule time_test:
@@ -110,8 +110,7 @@ rule time_test:
     params:
         scale=scale_of,
     shell:
-        "posetables speed {wildcards.experiment} --protocol {wildcards.protocol}"
-        " --scale {params.scale} 2>&1 | tee {log}"
+        "posetables speed {wildcards.experiment} --protocol {wildcards.protocol}" " --scale {params.scale} --log {log}"
 
 
 # Every file of the experiments of one setup, for whoever keeps all of them: `--config setup=hcrn/lsp-pc scale=mini`.

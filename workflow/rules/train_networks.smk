@@ -17,4 +17,4 @@ rule train_stage:
         scale=scale_of,
     shell:
         "posetables train {wildcards.experiment} --stage {wildcards.stage} --seed {wildcards.seed}"
-        " --scale {params.scale} 2>&1 | tee {log}"
+        " --scale {params.scale} --log {log}"
