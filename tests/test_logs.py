@@ -68,7 +68,7 @@ def test_the_work_goes_on_when_nobody_listens_any_more(tmp_path: Path, monkeypat
 def test_processes_beside_the_first_add_what_they_say_and_no_frame(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(logs, "FIRST", False)
     logs.logged(tmp_path / "log", ["train"], lambda: speak("process 1: lost"))
     assert (tmp_path / "log").read_text() == "process 1: lost\n"
     assert logs.read(tmp_path / "log") == []

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from posetables.errors import InputError
+from posetables.errors import InputError, Stopped
 from posetables.logs import logged
 from posetables.params import Recipes
 from posetables.progress import say
@@ -45,6 +45,9 @@ def _run(options: argparse.Namespace) -> int:
         return options.run(Artifacts(recipes, scale), options) or 0
     except InputError as error:
         return _refuse(str(error))
+    except Stopped as stopped:
+        say(str(stopped))
+        return 128 + stopped.signal
     except BrokenPipeError:  # `| head` has read enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for what Python still flushes at exit
         return 0
@@ -191,16 +194,21 @@ def train(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Train one stage of an experiment, from its last checkpoint if it was interrupted."""
     recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale)
     name = options.stage or recipe.final_stage
-    chosen = recipe.stage(name)
+    recipe.stage(name)  # a wrong one is told before torch is loaded
     artifact = artifacts.train(options.experiment, name, options.seed)
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
         from posetables.stages import train as stage
+        from posetables.stages.checkpoints import Checkpoints
 
-        checkpoints = artifacts.checkpoints(artifact)
-        return stage.train(recipe, chosen, options.seed, inputs, outputs, checkpoints, options.workers)
+        seconds = artifacts.recipes.scale(artifacts.scale).checkpoint_seconds
+        checkpoints = Checkpoints(artifacts.checkpoints(artifact), seconds)
+        return stage.train(recipe, name, options.seed, inputs, outputs, checkpoints, options.workers)
 
-    _make(artifact, run)
+    if "RANK" not in os.environ:
+        _make(artifact, run)
+    else:
+        _make_together(artifact, run)
 
 
 def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:
@@ -462,6 +470,23 @@ def audit(artifacts: Artifacts, options: argparse.Namespace) -> int:
 def _make(artifact: Artifact, stage: Callable[..., Mapping[str, Any]]) -> None:
     if not make(artifact, stage):
         say(f"{artifact.manifest}: up to date")
+
+
+def _make_together(artifact: Artifact, stage: Callable[..., Mapping[str, Any]]) -> None:
+    """As `_make`, by all processes that torchrun started: the first makes, the others take part if it has to."""
+    from posetables.stages import processes
+
+    def begin(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        processes.from_first(True)
+        return stage(inputs, outputs)
+
+    with processes.joined():
+        if processes.rank():
+            if processes.from_first(False):
+                stage({name: each.outputs for name, each in artifact.inputs.items()}, {})
+        elif not make(artifact, begin):
+            processes.from_first(False)
+            say(f"{artifact.manifest}: up to date")
 
 
 def _refuse(message: str) -> int:

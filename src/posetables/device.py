@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from posetables.recipe import Compute
 
 
+def device() -> torch.device:
+    """The GPU where there is one: its own for each of the processes that torchrun started on this node."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
 def choose(compute: Compute) -> torch.device:
-    """The GPU where there is one, with deterministic kernels and the recipe's number of threads."""
+    """The device, with deterministic kernels and the recipe's number of threads."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
     # The flag of `use_deterministic_algorithms`, which itself would import the whole compiler.
     torch.set_deterministic_debug_mode("error")
@@ -23,7 +30,7 @@ def choose(compute: Compute) -> torch.device:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.set_num_threads(compute.threads)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return device()
 
 
 def precision(compute: Compute, device: torch.device) -> AbstractContextManager[object]:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from posetables.progress import FIRST
+
 BEGINS = re.compile(
     r"== (?P<at>\S+) (?P<command>.+) on (?P<host>\S+), process (?P<process>\d+)(, Slurm job (?P<job>\S+))?"
 )
@@ -92,10 +94,9 @@ def logged(path: Path | None, command: Sequence[str], run: Callable[[], int]) ->
     if path is None:
         return run()
     path.parent.mkdir(parents=True, exist_ok=True)
-    first = os.environ.get("RANK", "0") == "0"  # of the processes of one training, one tells when it began and ended
     with path.open("a", encoding="utf-8") as file:
         shown, sys.stderr = sys.stderr, Logged(sys.stderr, file)
-        if first:
+        if FIRST:
             job = os.environ.get("SLURM_JOB_ID")
             where = f"{socket.gethostname()}, process {os.getpid()}" + (f", Slurm job {job}" if job else "")
             file.write(f"== {_now()} posetables {' '.join(command)} on {where}\n")
@@ -107,7 +108,7 @@ def logged(path: Path | None, command: Sequence[str], run: Callable[[], int]) ->
             code = 1
         finally:
             sys.stderr = shown
-        if first:
+        if FIRST:
             file.write(f"== {_now()} ended with {code}\n")
     return code
 

@@ -431,6 +431,7 @@ class Recipes:
             },
             freeze=entry.freeze,
             supervise=entry.supervise,
+            shares=training.shares,
         )
         changed = scale.trainings.get(f"{backbone}/{entry.training}", scale.trainings.get(backbone))
         if changed is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -15,9 +16,14 @@ LINE_EVERY = 10.0
 """Seconds between two plain lines."""
 
 
+FIRST = os.environ.get("RANK", "0") == "0"
+"""Whether this is the first, or the only one, of the processes of a job: it speaks for all of them."""
+
+
 def say(line: str) -> None:
     """Tell the user one line. Standard error, because standard output belongs to results."""
-    print(line, file=sys.stderr, flush=True)
+    if FIRST:
+        print(line, file=sys.stderr, flush=True)
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
@@ -48,7 +54,7 @@ def progress(
     otherwise one line first, one every `LINE_EVERY` seconds and one last.
     """
     meter = _Meter(description, total, done, unit, clock)
-    show = _bar if sys.stderr.isatty() else _lines
+    show = _bar if sys.stderr.isatty() and FIRST else _lines
     with show(meter) as refresh:
 
         def advance(steps: int) -> None:

@@ -73,6 +73,11 @@ class Stage(Params):
     """Module of the network ("" is all) -> what it starts from: a data set of weights, or `<experiment>/<stage>`."""
     freeze: tuple[str, ...] = ()
     supervise: tuple[str, ...] = ("*",)
+    shares: int = Field(
+        1,
+        gt=0,
+        description="parts of the batch whose statistics are apart: the GPUs of the paper; 1: normalised as one",
+    )
 
 
 TRUTH = "truth"

@@ -37,6 +37,7 @@ class Training(Params):
     warmup: float = 0.0
     milestones: Mapping[int, float] = {}
     """Epoch -> factor on the first learning rate from there on."""
+    shares: int = Field(1, gt=0, description="as in `recipe.Stage`")
 
 
 class ExperimentEntry(Params):
@@ -125,4 +126,5 @@ class Scale(Params):
     trainings: Mapping[str, ScaledTraining] = {}
     """Backbone, or `<backbone>/<training>` where one needs another rate."""
     compute: Compute
+    checkpoint_seconds: float = Field(ge=0, description="of training that a kill costs at most, besides its start")
     resources: Requests

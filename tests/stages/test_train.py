@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -22,7 +23,7 @@ from posetables.data.loading import Batch
 from posetables.params import Recipes
 from posetables.recipe import Codec, Optimizer, Stage
 from posetables.stages import network as networks
-from posetables.stages import train
+from posetables.stages import run, train
 from posetables.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def interrupt(project: Project, experiment: str, after: int) -> None:
-    """Stop a training in the middle of a step; checkpoints come every step."""
+    """Kill a training in the middle of a step; checkpoints come every step."""
+    project.edit("params/scales.yaml", lambda it: it["mini"].update(checkpoint_seconds=0))
     supervise, calls = train.supervise, []
 
     def stop(*arguments: Any) -> Tensor:
@@ -75,7 +77,6 @@ def interrupt(project: Project, experiment: str, after: int) -> None:
         return supervise(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "CHECKPOINT_SECONDS", 0)
         patch.setattr(train, "supervise", stop)
         with pytest.raises(KeyboardInterrupt):
             main(["train", experiment, *MINI])
@@ -125,27 +126,89 @@ def test_a_finished_training_leaves_no_checkpoint(project: Project) -> None:
     assert list(Path("results/mini/checkpoints").iterdir()) == []
 
 
+def checkpoints() -> list[Path]:
+    """Those of the one training there is, the oldest first."""
+    return sorted(Path("results/mini/checkpoints").glob("*/*.pt"))
+
+
 def test_a_checkpoint_that_was_being_written_when_the_power_went_is_not_in_the_way(project: Project) -> None:
     interrupt(project, HOURGLASS, after=3)
-    (checkpoints,) = Path("results/mini/checkpoints").iterdir()
-    (checkpoints / "last.aside").write_bytes(b"half of a checkpoint")
+    (checkpoints()[0].parent / "aside").write_bytes(b"half of a checkpoint")
     project.run("train", HOURGLASS, *MINI)
     assert restarts(HOURGLASS) == 1
 
 
+def test_the_last_two_checkpoints_are_kept(project: Project) -> None:
+    interrupt(project, HOURGLASS, after=5)
+    assert [path.name.partition("-")[0] for path in checkpoints()] == ["000000004", "000000005"]
+
+
+@pytest.mark.parametrize(("damaged", "done"), [(1, 4), (2, 0)], ids=["the last", "both"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
+    project: Project, steps: list[int], damaged: int, done: int
+) -> None:
+    project.run("train", HOURGLASS, *MINI)
+    uninterrupted = products(HOURGLASS)
+    shutil.rmtree("results")
+    interrupt(project, HOURGLASS, after=5)
+    for path in checkpoints()[-damaged:]:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    steps.clear()
+    told = project.run("train", HOURGLASS, *MINI)
+    assert len([line for line in told if "damaged; going on from the one before" in line]) == damaged
+    assert len(steps) == STEPS - done
+    assert products(HOURGLASS) == uninterrupted
+
+
+@pytest.mark.parametrize(("asked", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_asked_to_stop_a_training_keeps_the_last_whole_step_and_says_so(
+    project: Project, monkeypatch: pytest.MonkeyPatch, steps: list[int], asked: signal.Signals, code: int
+) -> None:
+    project.run("train", HOURGLASS, *MINI)
+    uninterrupted = products(HOURGLASS)
+    shutil.rmtree("results")
+    counted = train.supervise
+
+    def ask(*arguments: Any) -> Tensor:
+        if len(steps) == STEPS + 4:
+            signal.raise_signal(asked)
+        return counted(*arguments)
+
+    monkeypatch.setattr(train, "supervise", ask)
+    project.stderr()
+    assert main(["train", HOURGLASS, *MINI]) == code
+    assert project.stderr().splitlines()[-1] == (
+        f"stopped at step 5 of {STEPS} by {asked.name}; the same command goes on from there"
+    )
+    project.run("train", HOURGLASS, *MINI)
+    assert len(steps) == 2 * STEPS
+    assert products(HOURGLASS) == uninterrupted
+
+
 def test_a_full_disk_is_told_when_a_checkpoint_does_not_fit(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full, which stands for a full disk")
+    project.edit("params/scales.yaml", lambda it: it["mini"].update(checkpoint_seconds=0))
     artifacts = Artifacts(Recipes(), "mini")
-    checkpoints = artifacts.checkpoints(artifacts.train(HOURGLASS, "main", 0))
-    checkpoints.mkdir(parents=True)
-    (checkpoints / "last.aside").symlink_to("/dev/full")
-    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0)
+    there = artifacts.checkpoints(artifacts.train(HOURGLASS, "main", 0))
+    there.mkdir(parents=True)
+    (there / "aside").symlink_to("/dev/full")
     assert main(["train", HOURGLASS, *MINI]) == 2
     assert "no space left on the disk" in capsys.readouterr().err
-    assert not any(checkpoints.iterdir())
+    assert not any(there.iterdir())
+
+
+def test_those_who_watch_are_told_how_far_a_training_is(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "TOLD_SECONDS", 0)
+    interrupt(project, HOURGLASS, after=6)
+    (told,) = (json.loads(path.read_text()) for path in Path("results/mini/checkpoints").glob("*/progress.json"))
+    assert told["experiment"] == HOURGLASS
+    assert (told["step"], told["steps"], told["epoch"], told["epochs"]) == (6, STEPS, 1, 2)
+    assert told["loss"] > 0
 
 
 # What is written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -62,9 +63,9 @@ def steps_per_epoch(people: int, batch: int) -> int:
 
 
 def training_batches(
-    parts: Sequence[Crops], seed: int, batch: int, steps: range, *, workers: int = 0
+    parts: Sequence[Crops], seed: int, batch: int, steps: range, *, share: slice = slice(None), workers: int = 0
 ) -> Iterator[Batch]:
-    """The batches of training steps `steps`, counted from the start of the training."""
+    """The batches of training steps `steps`, counted from the start of the training; of each, what `share` cuts."""
     people = sum(len(part) for part in parts)
     each = steps_per_epoch(people, batch)
 
@@ -74,7 +75,7 @@ def training_batches(
             if step // each != epoch:
                 epoch = step // each
                 visited = order(seed, epoch, people)
-            yield epoch, visited[step % each * batch :][:batch]
+            yield epoch, visited[step % each * batch :][:batch][share]
 
     return iter(_loader(parts, list(keys()), workers))
 
@@ -92,4 +93,10 @@ def _loader(parts: Sequence[Crops], keys: Sequence[tuple[int, np.ndarray]], work
         batch_size=None,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_beyond_signals,
     )
+
+
+def _beyond_signals(_: int) -> None:
+    """A signal to all processes of a job is for the training, which ends its loaders; they notice if it is killed."""
+    os.setpgid(0, 0)

@@ -12,6 +12,7 @@ from posetables.data.people import read_people
 from posetables.data.releases import READERS
 from posetables.errors import InputError
 from posetables.recipe import pick
+from posetables.stages.native import folder_of
 
 if TYPE_CHECKING:
     from posetables.recipe import Release
@@ -22,7 +23,7 @@ def adopt(recipe: Release, inputs: Mapping[str, Mapping[str, Path]], outputs: Ma
 
     A file names nobody: it holds the people of the split in their order, or it is refused.
     """
-    path = next(iter(inputs["release"].values())).parent / recipe.file
+    path = folder_of(inputs["release"]) / recipe.file
     joints = pick(READERS, recipe.layout, "layout", "params/releases.yaml")(path)
     person = read_people(inputs["people"]["people"], recipe.test.split, "person")["person"]
     if len(joints) != len(person):

@@ -45,7 +45,7 @@ def tabled(people: People) -> pd.DataFrame:
         "side": np.full(count, np.nan) if people.side is None else people.side,
     }
     for name, each in people.labels.items():
-        columns[f"joints_{name}"] = list(each.joints.reshape(count, -1))
+        columns[f"joints_{name}"] = list(each.joints.reshape(count, 2 * each.joints.shape[1]))
         columns[f"visible_{name}"] = list(each.visible.astype(np.int8))
     columns |= {name: each if each.ndim == 1 else list(each) for name, each in people.measures.items()}
     return pd.DataFrame(columns)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import torch
 
+from posetables import device as devices
 from posetables.data import detections, detectors
 from posetables.data.detectors import around
 from posetables.data.people import read_columns, read_people
@@ -18,6 +18,8 @@ from posetables.stages.crop import read_image
 from posetables.stages.native import folder_of
 
 if TYPE_CHECKING:
+    import torch
+
     from posetables.data.detections import Detections
     from posetables.data.detectors import Detector as Look
     from posetables.recipe import Detector, Split
@@ -46,9 +48,9 @@ def detect(
 
 def load(recipe: Detector, inputs: Mapping[str, Mapping[str, Path]]) -> tuple[Look, torch.device]:
     """A detector that looks at images, and the device that it runs on."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = devices.device()
     weights = next(iter(inputs["weights"].values())) if "weights" in inputs else None
-    return detectors.named(recipe.kind or "").load(weights, device.type), device
+    return detectors.named(recipe.kind or "").load(weights, str(device)), device
 
 
 def around_predictions(predictions: Path, crops: Path) -> Detections:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import math
 import os
-import shutil
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,72 +23,91 @@ from posetables.data.loading import Batch, steps_per_epoch, training_batches
 from posetables.data.people import Crops, read_crops
 from posetables.data.random import generator
 from posetables.errors import InputError
-from posetables.progress import progress, say
+from posetables.models.parallel import divide
+from posetables.progress import progress
 from posetables.stages import network as networks
+from posetables.stages import processes
+from posetables.stages.run import Place, Run
 
 if TYPE_CHECKING:
     from posetables.recipe import Augment, Codec, Experiment, Optimizer, Stage
-
-CHECKPOINT_SECONDS = 60.0
-"""What a kill costs at most, besides the start."""
+    from posetables.stages.checkpoints import Checkpoints
 
 
 def train(
     recipe: Experiment,
-    stage: Stage,
+    name: str,
     seed: int,
     inputs: Mapping[str, Mapping[str, Path]],
     outputs: Mapping[str, Path],
-    checkpoints: Path,
+    checkpoints: Checkpoints,
     workers: int | None = None,
 ) -> dict[str, Any]:
-    """Write `weights` (safetensors) and `history` (CSV, one line an epoch).
+    """Train the stage `name`; write `weights` (safetensors) and `history` (CSV, one line an epoch).
+
+    Several processes do so together, and the first of them writes.
 
     Goes on from the last checkpoint, if there is one; the weights are then those of an uninterrupted run, to the byte.
+
+    Raises:
+        Stopped: a signal asked for it; there is a checkpoint of the last whole step.
     """
-    device = devices.choose(recipe.compute)
+    device, stage = devices.choose(recipe.compute), recipe.stage(name)
     parts = people(recipe, inputs)
+    share = processes.share(stage)
     network = networks.build(recipe.network, recipe.skeleton, seed)
     for module in stage.init:
         networks.load(network, module, next(iter(inputs[f"init:{module}"].values())))
+    divide(network, stage.shares)
     network.to(device)
     freeze(network, stage.freeze)
     optimizer = build_optimizer(stage.optimizer, [weight for weight in network.parameters() if weight.requires_grad])
-    run = Run(checkpoints / "last.pt")
-    run.resume(network, optimizer, device)
-
     count = sum(len(part) for part in parts)
     each = steps_per_epoch(count, stage.batch)
-    total = stage.epochs * each
+    run = Run(checkpoints, Place(recipe.name, name, seed, stage.epochs, each))
+    run.resume(network, optimizer, device)
+
     crop = Batches(recipe, networks.sides(network, recipe.input), count, seed, device)
     loader = training_batches(
         parts,
         seed,
         stage.batch,
-        range(run.step, total),
+        range(run.step, run.place.steps),
+        share=share,
         workers=default_workers(device) if workers is None else workers,
     )
-    with progress(recipe.name, total, done=run.step) as advance:
+    forward = processes.parallel(network)
+    with progress(recipe.name, run.place.steps, done=run.step) as advance, signals_kept() as asked:
         for batch in loader:
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(stage, run.step / total, run.step / each)
+                group["lr"] = learning_rate(stage, run.step / run.place.steps, run.step / each)
             torch.manual_seed(int(generator(seed, "dropout", run.step).integers(2**62)))
             images, truth = crop(batch)
             with devices.precision(recipe.compute, device):
-                maps = network(images)
+                maps = forward(images)
             loss = supervise(maps, truth, recipe.codecs, stage.supervise)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if stage.optimizer.clip is not None:
                 nn.utils.clip_grad_norm_(network.parameters(), stage.optimizer.clip)
             optimizer.step()
-            run.record(float(loss.detach()), each, optimizer.param_groups[0]["lr"])
-            run.checkpoint(network, optimizer)
+            mean, stop = processes.agreed(loss, bool(asked))
+            run.record(mean, optimizer.param_groups[0]["lr"])
+            run.keep(network, optimizer, now=stop)
             advance(1)
-    networks.save(network, outputs["weights"])
-    pd.DataFrame(run.history).to_csv(outputs["history"], index=False)
-    run.forget()
-    return {"people": count, "steps": total, "restarts": run.restarts, "device": devices.name(device)}
+            if stop:
+                raise run.stopped(*asked[:1])
+    if processes.rank() == 0:
+        networks.save(network, outputs["weights"])
+        pd.DataFrame(run.history).to_csv(outputs["history"], index=False)
+        checkpoints.forget()
+    return {
+        "people": count,
+        "steps": run.place.steps,
+        "restarts": run.restarts,
+        "device": devices.name(device),
+        "processes": processes.count(),
+    }
 
 
 def people(recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]]) -> list[Crops]:
@@ -166,55 +182,14 @@ def default_workers(device: torch.device) -> int:
     return min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
 
 
-@dataclass
-class Run:
-    """Where a training is, and its checkpoint: everything that the next step depends on, and nothing else does."""
-
-    path: Path
-    step: int = 0
-    restarts: int = 0
-    history: dict[str, list[float]] = field(default_factory=lambda: {"epoch": [], "rate": [], "loss": []})
-    losses: float = 0.0
-    saved: float = field(default_factory=time.monotonic)
-
-    def record(self, loss: float, each: int, rate: float) -> None:
-        if not math.isfinite(loss):
-            raise InputError(f"{self.path}: step {self.step}: the loss is {loss}; lower lr of this training in params/")
-        self.losses += loss
-        self.step += 1
-        if self.step % each == 0:
-            for key, value in (("epoch", self.step // each), ("rate", rate), ("loss", self.losses / each)):
-                self.history[key].append(value)
-            say(f"epoch {self.step // each}: loss {self.losses / each:.5f}, rate {rate:.3g}")
-            self.losses = 0.0
-
-    def checkpoint(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            state = {
-                "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "run": {"step": self.step, "restarts": self.restarts, "history": self.history, "losses": self.losses},
-            }
-            aside = self.path.with_suffix(".aside")
-            try:
-                torch.save(state, aside)
-            except RuntimeError as error:  # how torch tells that it could not write
-                aside.unlink(missing_ok=True)
-                raise OSError(errno.ENOSPC, "no space left", str(aside)) from error
-            aside.rename(self.path)
-            self.saved = time.monotonic()
-
-    def resume(self, network: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-        if self.path.exists():
-            state = torch.load(self.path, map_location=device, weights_only=True)
-            network.load_state_dict(state["network"])
-            optimizer.load_state_dict(state["optimizer"])
-            for key, value in state["run"].items():
-                setattr(self, key, value)
-            self.restarts += 1
-            say(f"going on from step {self.step}")
-
-    def forget(self) -> None:
-        """The finished weights make the checkpoint useless."""
-        shutil.rmtree(self.path.parent, ignore_errors=True)
+@contextmanager
+def signals_kept() -> Iterator[list[int]]:
+    """Signals that ask for the end, which the loop looks at after a whole step, and does not die of."""
+    asked: list[int] = []
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(kind, lambda number, _: asked.append(number)) for kind in kinds]
+    try:
+        yield asked
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
