@@ -18,6 +18,7 @@ from posetables.params import Recipes
 from posetables.progress import say
 from posetables.provenance.artifact import Artifact, make
 from posetables.recipe import SCALES, Experiment, ScaleName, pick
+from posetables.stages import scratch
 from posetables.stages.artifacts import Artifacts
 from posetables.stages.native import folder_of
 
@@ -197,13 +198,14 @@ def train(artifacts: Artifacts, options: argparse.Namespace) -> None:
     recipe.stage(name)  # a wrong one is told before torch is loaded
     artifact = artifacts.train(options.experiment, name, options.seed)
 
-    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+    def run(_: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
         from posetables.stages import train as stage
         from posetables.stages.checkpoints import Checkpoints
 
         seconds = artifacts.recipes.scale(artifacts.scale).checkpoint_seconds
         checkpoints = Checkpoints(artifacts.checkpoints(artifact), seconds)
-        return stage.train(recipe, name, options.seed, inputs, outputs, checkpoints, options.workers)
+        with scratch.near(artifact.inputs) as inputs:
+            return stage.train(recipe, name, options.seed, inputs, outputs, checkpoints, options.workers)
 
     if "RANK" not in os.environ:
         _make(artifact, run)
@@ -216,13 +218,15 @@ def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:
     name = artifacts.recipes.protocol(options.experiment, options.protocol)
     recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale).tested_by(name)
     protocol = recipe.protocol(name)
+    artifact = artifacts.predict(options.experiment, name, options.seed)
 
-    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+    def run(_: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
         from posetables.stages import predict as stage
 
-        return stage.predict(recipe, protocol, inputs, outputs)
+        with scratch.near(artifact.inputs) as inputs:
+            return stage.predict(recipe, protocol, inputs, outputs)
 
-    _make(artifacts.predict(options.experiment, name, options.seed), run)
+    _make(artifact, run)
 
 
 def adopt(artifacts: Artifacts, options: argparse.Namespace) -> None:
