@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import functools
 import importlib
 import os
@@ -18,9 +17,10 @@ from posetables.params import Recipes
 from posetables.progress import say
 from posetables.provenance.artifact import Artifact, make
 from posetables.recipe import SCALES, Experiment, ScaleName, pick
-from posetables.stages import scratch
 from posetables.stages.artifacts import Artifacts
 from posetables.stages.native import folder_of
+from posetables.stages.scratch import near
+from posetables.stages.shortage import shortage
 
 Verb = Callable[[Artifacts, argparse.Namespace], int | None]
 """Does one thing; the exit status, or None for 0."""
@@ -52,10 +52,10 @@ def _run(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # `| head` has read enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for what Python still flushes at exit
         return 0
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _refuse(f"{error.filename or 'results'}: no space left on the disk; make room and run again")
-        raise
+    except Exception as error:
+        if (told := shortage(error, options.run.__name__, options.scale or "paper")) is None:
+            raise
+        return _refuse(told)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -198,19 +198,15 @@ def train(artifacts: Artifacts, options: argparse.Namespace) -> None:
     recipe.stage(name)  # a wrong one is told before torch is loaded
     artifact = artifacts.train(options.experiment, name, options.seed)
 
-    def run(_: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
         from posetables.stages import train as stage
         from posetables.stages.checkpoints import Checkpoints
 
         seconds = artifacts.recipes.scale(artifacts.scale).checkpoint_seconds
         checkpoints = Checkpoints(artifacts.checkpoints(artifact), seconds)
-        with scratch.near(artifact.inputs) as inputs:
-            return stage.train(recipe, name, options.seed, inputs, outputs, checkpoints, options.workers)
+        return stage.train(recipe, name, options.seed, inputs, outputs, checkpoints, options.workers)
 
-    if "RANK" not in os.environ:
-        _make(artifact, run)
-    else:
-        _make_together(artifact, run)
+    (_make_together if "RANK" in os.environ else _make)(artifact, near(artifact, run))
 
 
 def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:
@@ -220,13 +216,12 @@ def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:
     protocol = recipe.protocol(name)
     artifact = artifacts.predict(options.experiment, name, options.seed)
 
-    def run(_: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
         from posetables.stages import predict as stage
 
-        with scratch.near(artifact.inputs) as inputs:
-            return stage.predict(recipe, protocol, inputs, outputs)
+        return stage.predict(recipe, protocol, inputs, outputs)
 
-    _make(artifact, run)
+    _make(artifact, near(artifact, run))
 
 
 def adopt(artifacts: Artifacts, options: argparse.Namespace) -> None:

@@ -47,7 +47,7 @@ def lsp(inputs: dict[str, Artifact]) -> dict[str, Artifact]:
 
 def used(inputs: dict[str, Artifact]) -> Path:
     """The store that a job would read."""
-    with scratch.near(inputs) as paths:
+    with scratch.copies(inputs) as paths:
         return paths["lsp"]["pixels"]
 
 
@@ -254,7 +254,7 @@ def test_the_copy_that_was_not_used_for_longest_makes_room(inputs: dict[str, Art
 
 
 def test_a_copy_in_use_is_kept(inputs: dict[str, Artifact], small_disk: Path) -> None:
-    with scratch.near(lsp(inputs)) as held:
+    with scratch.copies(lsp(inputs)) as held:
         assert used({"lsp": inputs["lspet"]}) == Path("data/prepared/mini/lspet/crops.npy")
         assert held["lsp"]["pixels"].exists()
     assert used({"lsp": inputs["lspet"]}).is_relative_to(small_disk)

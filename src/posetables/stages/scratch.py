@@ -15,18 +15,29 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from posetables.progress import say
 from posetables.provenance import hashes, manifest
-from posetables.provenance.artifact import Artifact
+from posetables.provenance.artifact import Artifact, Stage
 from posetables.provenance.identity import digest
 from posetables.provenance.manifest import Content
 
 SETTING, OF_JOB = "POSETABLES_SCRATCH", "SLURM_TMPDIR"
 
 
+def near(artifact: Artifact, stage: Stage) -> Stage:
+    """The stage, given crops on the node's own disk in place of those that the artifact is made from."""
+
+    def run(_: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        with copies(artifact.inputs) as inputs:
+            return stage(inputs, outputs)
+
+    return run
+
+
 @contextmanager
-def near(inputs: Mapping[str, Artifact]) -> Iterator[dict[str, Mapping[str, Path]]]:
+def copies(inputs: Mapping[str, Artifact]) -> Iterator[dict[str, Mapping[str, Path]]]:
     """Paths of the outputs of each input, those of crops on the node's own disk where it has room for them.
 
     Copies that are in use are not removed; these are in use until the end of the block.
