@@ -94,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     verb(papers, "action", "--json")
     verb(doctor, "datasets")
     verb(status, "[target]", "--json")
+    verb(plan, "targets", "--row", "--jobs", "--probe", "--json")
     verb(audit, "[item]", "--row", "--column", "--all", "--deep", "--json")
     return top
 
@@ -101,6 +102,12 @@ def parser() -> argparse.ArgumentParser:
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise InputError(f"--seed {text}: not a whole number; give 0 or more")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise InputError(f"--jobs {text}: not a number of jobs; give 1 or more")
     return int(text)
 
 
@@ -112,6 +119,9 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "--images": {"action": "store_true", "help": "the images that the labels name, not the labels"},
     "--seed": {"type": _seed, "default": 0},
     "--protocol": {"help": "how it is tested (default: the first of its setup)"},
+    "targets": {"nargs": "*", "metavar": "target", "help": "item, experiment or path (default: everything)"},
+    "--jobs": {"type": _jobs, "help": "jobs at a time (default: as slurm/config.yaml has it)"},
+    "--probe": {"action": "store_true", "help": "time some steps of each network here; remembered"},
     "--row": {"help": "this row only"},
     "--column": {"help": "this column only"},
     "--markdown": {"action": "store_true", "help": "for a page or a pull request"},
@@ -436,6 +446,28 @@ def status(artifacts: Artifacts, options: argparse.Namespace) -> None:
         print(view.as_json(found))
     else:
         view.print_status(found, one=options.target is not None)
+
+
+def plan(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Print what would run, what it brings here and how long it takes; nothing is run."""
+    from posetables.stages import limits
+    from posetables.stages import plan as stage
+    from posetables.stages.cluster import Asked
+    from posetables.views import plan as view
+
+    profile, asked = limits.profile(), Asked()
+    given = artifacts, options.targets, options.row, options.jobs or profile.jobs
+    found = stage.plan(*given)
+    if options.probe:
+        from posetables.stages import probe
+
+        probe.probe([job.artifact for job in found.jobs], artifacts)
+        found = stage.plan(*given)
+    allowed = limits.limits(found.jobs, artifacts, profile, asked)
+    if options.json:
+        print(view.as_json(found, allowed))
+    else:
+        view.print_plan(found, allowed)
 
 
 def audit(artifacts: Artifacts, options: argparse.Namespace) -> int:

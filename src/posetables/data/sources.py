@@ -51,11 +51,17 @@ class Origin(BaseModel):
     """Folder of the archive below which the members lie."""
     sha256: _WholeDigest | None = None
     """Of what the address gives, where the authors or others published it: of the archive, not of its files."""
+    bytes: int | None = Field(default=None, gt=0)
+    """Of what the address gives, as far as is known; to plan by, nothing checks it."""
     note: str = ""
 
     def offers(self, names: Iterable[str]) -> list[str]:
         """Those of the native names that this address says it gives."""
         return [name for name in names if any(_fill(pattern, pattern, name) for pattern in self.patterns)]
+
+    def gives_any(self, files: Iterable[str]) -> bool:
+        """Whether any of the files, `*` for a name, is among what it gives."""
+        return any(_fill(own, own, given) for own in files for given in self.patterns)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -93,6 +99,8 @@ class DataSource(BaseModel):
     """Split -> first and last number, both 1-based and inclusive; what is counted is the reader's."""
     counts: dict[str, Count] = {}
     """Split -> what it has where it is whole."""
+    labelled: dict[str, int] = {}
+    """Split -> how many of its people have a labelled joint, where not all have: whom networks train on."""
     mirror: str
     """Name of the folder under the user's mirror."""
     native: tuple[str, ...] = Field(min_length=1)
@@ -109,6 +117,16 @@ class DataSource(BaseModel):
     by_hand: dict[str, str] = {}
     """Native name (one `*` allowed) -> what a person places there when no source gives it."""
 
+    def bytes_of(self, files: Sequence[str]) -> int | None:
+        """What is downloaded for some of its files, `*` for a name; None where that is not known of one of them."""
+        chosen: dict[str, int] = {}
+        for file in files:
+            known = (origin for origin in self.sources if origin.bytes and origin.gives_any([file]))
+            if (origin := next(known, None)) is None:
+                return None
+            chosen[origin.address] = origin.bytes or 0
+        return sum(chosen.values())
+
     @model_validator(mode="after")
     def _names_fit(self) -> DataSource:
         files = (*self.native, *self.images)
@@ -116,8 +134,7 @@ class DataSource(BaseModel):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ValueError(f"{name} leads out of the folder of the data set")
         for origin in self.sources:
-            images = any(_fill(own, own, given) for own in self.images for given in origin.patterns)
-            if not images and not origin.offers(self.native):
+            if not origin.gives_any(self.images) and not origin.offers(self.native):
                 raise ValueError(f"sources: nothing that {origin.address} gives is listed in native or images")
         for unknown in set(self.sha256) - set(self.native):
             raise ValueError(f"sha256: {unknown} is not listed in native")

@@ -1,0 +1,137 @@
+"""Time some steps of each network that would be trained, and some people of each test, on this machine."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from posetables import device as devices
+from posetables.data import skeletons
+from posetables.data.augment import Sampler
+from posetables.data.codecs import Truth, blur, peaks
+from posetables.data.loading import Batch
+from posetables.progress import say, track
+from posetables.provenance import manifest
+from posetables.stages import network as networks
+from posetables.stages import predict as testing
+from posetables.stages import probes, sizes
+from posetables.stages import train as training
+from posetables.stages.estimates import request_of
+
+if TYPE_CHECKING:
+    from posetables.provenance.artifact import Artifact
+    from posetables.recipe import Experiment, Protocol, Stage
+    from posetables.stages.artifacts import Artifacts
+
+WARM, STEPS = 2, 5
+PEOPLE = {"cuda": testing.BATCH, "cpu": 2}
+"""Tested at a time: on a CPU fewer take as long for each."""
+
+
+def probe(wanted: Sequence[Artifact], artifacts: Artifacts) -> None:
+    """Remember parameters and times of the trainings and tests among `wanted` that are not known yet.
+
+    Only where a job would run on a processor like this one: a CPU says nothing of a GPU.
+    """
+    here = torch.cuda.is_available()
+    networked = [each for each in wanted if each.stage in ("train", "predict")]
+    missed = 0
+    for artifact in track(networked, "probe"):
+        if artifact.stage == "train" and probes.parameters(artifact) is None:
+            probes.remember_parameters(artifact, count(artifacts, artifact))
+        request = request_of(artifact, artifacts)
+        if request is None or probes.remembered(artifact, request) is not None:
+            continue
+        if (request.gpu > 0) != here:
+            missed += 1
+            continue
+        seconds, processor = time_it(artifact, artifacts, request.nodes * request.processes)
+        found = probes.Probe(processor, here, seconds, manifest.now().isoformat(timespec="seconds"))
+        probes.remember(artifact, request, found)
+    if missed:
+        kind = "no GPU" if not here else "a GPU"
+        say(f"{missed} jobs not timed: they ask for another processor, and here is {kind}; probe on one of their nodes")
+
+
+def count(artifacts: Artifacts, artifact: Artifact) -> int:
+    """Parameters of a network that is never filled with numbers."""
+    experiment = artifacts.recipes.experiment(sizes.experiment_of(artifact, artifacts), artifacts.scale)
+    with torch.device("meta"):
+        network = networks.build(experiment.network, experiment.skeleton)
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def time_it(artifact: Artifact, artifacts: Artifacts, processes: int) -> tuple[float, str]:
+    """Seconds of a step of a training, or of a person of a test; and the name of the processor."""
+    experiment = artifacts.recipes.experiment(sizes.experiment_of(artifact, artifacts), artifacts.scale)
+    device = devices.choose(experiment.compute)
+    if artifact.stage == "train":
+        stage = experiment.stage(artifact.manifest.parent.name)
+        return _median(_training(experiment, stage, max(1, stage.batch // processes), device), device), devices.name(
+            device
+        )
+    protocol = experiment.protocol(artifact.manifest.name.removesuffix(".manifest.json"))
+    people = PEOPLE[device.type]
+    return _median(_testing(experiment, protocol, people, device), device) / people, devices.name(device)
+
+
+def _training(experiment: Experiment, stage: Stage, batch: int, device: torch.device) -> Callable[[], None]:
+    """One step of a training on noise, as arithmetic takes the same time for all numbers. Loading is not in it."""
+    network = networks.build(experiment.network, experiment.skeleton).to(device)
+    training.freeze(network, stage.freeze)
+    free = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = training.build_optimizer(stage.optimizer, free)
+    side, joints = networks.sides(network, experiment.input), len(skeletons.named(experiment.skeleton).joints)
+    images = torch.rand(batch, 3, side, side, device=device).to(memory_format=torch.channels_last)
+    places = torch.rand(batch, joints, 2, device=device) * side
+    labelled = torch.ones(batch, joints, dtype=torch.bool, device=device)
+
+    def step() -> None:
+        with devices.precision(experiment.compute, device):
+            maps = network(images)
+        loss = training.supervise(maps, Truth(places, labelled, side), experiment.codecs, stage.supervise)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+def _testing(experiment: Experiment, protocol: Protocol, people: int, device: torch.device) -> Callable[[], None]:
+    """A test of some grey people, from their crops to their joints."""
+    network = networks.build(experiment.network, experiment.skeleton).to(device).eval()
+    joints = len(skeletons.named(experiment.skeleton).joints)
+    side = 2 * experiment.input
+    batch = Batch(
+        epoch=0,
+        people=np.arange(people),
+        crops=torch.zeros(people, 3, side, side, dtype=torch.uint8),
+        density=torch.full((people,), float(experiment.input)),
+        joints=torch.zeros(people, joints, 2),
+        labelled=torch.ones(people, joints, dtype=torch.bool),
+    )
+    sampler = Sampler(experiment.pixels, device)
+
+    def test() -> None:
+        with torch.inference_mode():
+            maps = testing.fused_maps(network, batch, sampler, experiment, protocol, device)
+            peaks(blur(maps, protocol.blur))
+
+    return test
+
+
+def _median(run: Callable[[], None], device: torch.device) -> float:
+    """Seconds of one run, warm."""
+    taken = []
+    for _ in range(WARM + STEPS):
+        start = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken[WARM:])
