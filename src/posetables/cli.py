@@ -455,15 +455,16 @@ def plan(artifacts: Artifacts, options: argparse.Namespace) -> None:
     from posetables.stages.cluster import Asked
     from posetables.views import plan as view
 
-    profile, asked = limits.profile(), Asked()
+    profile = limits.profile()
     given = artifacts, options.targets, options.row, options.jobs or profile.jobs
-    found = stage.plan(*given)
-    if options.probe:
-        from posetables.stages import probe
-
-        probe.probe([job.artifact for job in found.jobs], artifacts)
+    with Asked() as asked:
         found = stage.plan(*given)
-    allowed = limits.limits(found.jobs, artifacts, profile, asked)
+        if options.probe:
+            from posetables.stages import probe
+
+            probe.probe([job.artifact for job in found.jobs], artifacts)
+            found = stage.plan(*given)
+        allowed = limits.limits(found.jobs, artifacts, profile, asked)
     if options.json:
         print(view.as_json(found, allowed))
     else:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from posetables.schemas import Request
@@ -64,18 +64,23 @@ class Asked:
     def __init__(self) -> None:
         self.asked = [_ask(kind) for kind in ("partition", "node")] if shutil.which("scontrol") else []
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nobody listens any more."""
+        for process in self.asked:
+            process.kill()
+            process.communicate()
+
     def answer(self, name: str | None) -> Partition | Unknown:
-        """The partition called so, or the default of the cluster; None of it waits for more than `PATIENCE`."""
+        """The partition called so, or the default of the cluster."""
         if not self.asked:
             return Unknown("no Slurm on this machine: what a cluster allows is not known")
         try:
             told = [process.communicate(timeout=PATIENCE) for process in self.asked]
         except subprocess.TimeoutExpired:
-            return Unknown(f"no answer of Slurm within {PATIENCE:.0f} s: what the cluster allows is not known")
-        finally:
-            for process in self.asked:
-                process.kill()
-                process.communicate()
+            return Unknown(f"no answer of Slurm within {PATIENCE:g} s: what the cluster allows is not known")
         if any(process.returncode for process in self.asked):
             why = next((errors.strip() for _, errors in told if errors.strip()), "no reason given").splitlines()[-1]
             return Unknown(f"Slurm refuses to answer ({why}): what the cluster allows is not known")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from posetables.provenance import manifest
-from posetables.stages import probes, sizes
+from posetables.stages import probes
 from posetables.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def estimate(artifact: Artifact, artifacts: Artifacts) -> Estimate | None:
             and not record.circumstances.restarts
             and not (request and request.gpu and not record.environment.gpu)
         ):
-            return Estimate(_scaled(record, artifact, artifacts), "measured", str(path))
+            return Estimate(_scaled(record, artifact), "measured", str(path))
     if request is None:
         return None
     if (probe := probes.remembered(artifact, request)) and (count := probes.repeats(artifact, artifacts)):
@@ -92,8 +92,7 @@ def _alike(artifact: Artifact, artifacts: Artifacts) -> Iterator[Path]:
                 yield its / own.relative_to(mine)
 
 
-def _scaled(record: Manifest, artifact: Artifact, artifacts: Artifacts) -> float:
-    """Seconds, of a training for the steps that it has today."""
-    steps = sizes.training_steps(artifact, artifacts) if artifact.stage == "train" else None
-    before = record.facts.get("steps")
-    return record.circumstances.seconds * (steps / before if steps and before else 1.0)
+def _scaled(record: Manifest, artifact: Artifact) -> float:
+    """Seconds, of a training for the epochs that it has today."""
+    now, then = (recipe.get("stage", {}).get("epochs") for recipe in (artifact.recipe, record.recipe))
+    return record.circumstances.seconds * (now / then if now and then else 1.0)

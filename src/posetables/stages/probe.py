@@ -39,23 +39,20 @@ def probe(wanted: Sequence[Artifact], artifacts: Artifacts) -> None:
     Only where a job would run on a processor like this one: a CPU says nothing of a GPU.
     """
     here = torch.cuda.is_available()
-    networked = [each for each in wanted if each.stage in ("train", "predict")]
-    missed = 0
-    for artifact in track(networked, "probe"):
+    asked = {each: request_of(each, artifacts) for each in wanted if each.stage in ("train", "predict")}
+    for artifact in asked:
         if artifact.stage == "train" and probes.parameters(artifact) is None:
             probes.remember_parameters(artifact, count(artifacts, artifact))
-        request = request_of(artifact, artifacts)
-        if request is None or probes.remembered(artifact, request) is not None:
-            continue
-        if (request.gpu > 0) != here:
-            missed += 1
-            continue
+    new = {each: request for each, request in asked.items() if request and not probes.remembered(each, request)}
+    fitting = {each: request for each, request in new.items() if (request.gpu > 0) == here}
+    for artifact, request in track(fitting.items(), "probe", len(fitting)) if fitting else ():
         seconds, processor = time_it(artifact, artifacts, request.nodes * request.processes)
         found = probes.Probe(processor, here, seconds, manifest.now().isoformat(timespec="seconds"))
         probes.remember(artifact, request, found)
-    if missed:
-        kind = "no GPU" if not here else "a GPU"
-        say(f"{missed} jobs not timed: they ask for another processor, and here is {kind}; probe on one of their nodes")
+    if missed := len(new) - len(fitting):
+        jobs = f"{missed} job{'s' if missed > 1 else ''} not timed"
+        why = "made for a CPU, and here is a GPU" if here else "made for a GPU, and here is none"
+        say(f"--probe: {jobs}: {why}; run this on a node of that kind, its probes are remembered")
 
 
 def count(artifacts: Artifacts, artifact: Artifact) -> int:

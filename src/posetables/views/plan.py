@@ -92,7 +92,8 @@ def _data(plan: Plan) -> list[tuple[str, str]]:
         if known or unknown
     )
     if told:
-        lines.append(("disk", f"{size(disk.needed)} or more, {size(disk.free)} free: {told}"))
+        more = " or more" if any(unknown for _, unknown in disk.kinds.values()) else ""
+        lines.append(("disk", f"{size(disk.needed)}{more}, {size(disk.free)} free: {told}"))
     if disk.needed > disk.free:
         lines.append(("warning", f"{size(disk.needed - disk.free)} more are needed than this disk has free"))
     return lines
@@ -210,8 +211,10 @@ def duration(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+        large, small, units = minutes // 60, minutes % 60, ("h", "min")
+    else:
+        large, small, units = minutes // 1440, minutes % 1440 // 60, ("d", "h")
+    return f"{large} {units[0]}" + (f" {small} {units[1]}" if small else "")
 
 
 def as_json(plan: Plan, limits: Limits) -> str:
