@@ -19,6 +19,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from posetables.cli import main
 
+pytest_plugins = ["engines"]
+
 PARAMS = Path(__file__).parents[1] / "params"
 PEOPLE = {"lsp": {"train": (1, 8), "test": (9, 12)}, "lspet": {"train": (1, 8)}}
 """Data set -> split -> its first and last person."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.recipe import SCALES, pick
+from posetables.stages import launch
 from posetables.stages.artifacts import Artifacts
 
 # The programs of the environment that runs Snakemake, whether or not somebody activated it.
@@ -99,30 +100,42 @@ def told(artifact_of, wildcards):
         raise WorkflowError(str(error))
 
 
-def needs(kind, name):
-    """Resource function: what the scale asks a cluster for; memory and time grow with each attempt."""
+def asks(request_of):
+    """Resources that the scale asks a cluster for; memory and time grow with each attempt. A kind of `resources` in
+    params/scales.yaml, or a function of wildcards that says it."""
 
-    def amount(wildcards, attempt):
-        request = getattr(RECIPES.scale(scale_of(wildcards)).resources, kind)
-        return getattr(request, name) * (1 if name == "gpu" else attempt)
+    def named(name):
+        def amount(wildcards, attempt):
+            return launch.resources(request(wildcards, request_of), compute(wildcards).threads, attempt).get(name)
 
-    return amount
+        return amount
 
-
-def needs_to_draw(name):
-    """As `needs`: those of a test where a network makes the maps that are drawn."""
-
-    def amount(wildcards, attempt):
-        figure = told(lambda _: RECIPES.figure_at(wildcards.item, scale_of(wildcards)), wildcards)
-        return needs("predict" if figure.kind == "heatmaps" else "data", name)(wildcards, attempt)
-
-    return amount
+    return {name: named(name) for name in launch.NAMES}
 
 
-def threads_of(wildcards):
-    """Threads of the recipe. Snakemake cuts `threads` to the cores of the machine that it runs on, so that a cluster is
-    told by `cpus_per_task` as well."""
-    return RECIPES.scale(scale_of(wildcards)).compute.threads
+def request(wildcards, request_of):
+    kind = request_of(wildcards) if callable(request_of) else request_of
+    return getattr(RECIPES.scale(scale_of(wildcards)).resources, kind)
+
+
+def compute(wildcards):
+    return RECIPES.scale(scale_of(wildcards)).compute
+
+
+def drawing(wildcards):
+    """Some figures are drawn by running a network over everybody."""
+    figure = told(lambda _: RECIPES.figure_at(wildcards.item, scale_of(wildcards)), wildcards)
+    return "predict" if figure.kind == "heatmaps" else "data"
+
+
+def cpus_of(request_of):
+    """CPUs on this machine: Snakemake cuts `threads` to those that it has, so that a cluster is asked by `asks`."""
+    return lambda wildcards: launch.cpus(request(wildcards, request_of), compute(wildcards).threads)
+
+
+def launch_of(request_of):
+    """Words that start a command as several processes, where the scale asks for them."""
+    return lambda wildcards: launch.launch(request(wildcards, request_of), compute(wildcards).threads)
 
 
 # The artifact of each kind of path.

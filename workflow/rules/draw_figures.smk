@@ -8,12 +8,9 @@ rule draw_figure:
         "results/{inside}figures/{item}.manifest.json",
     log:
         "logs/{inside}draw/{item}.log",
-    threads: threads_of
+    threads: cpus_of(drawing)
     resources:
-        cpus_per_task=threads_of,
-        gpu=needs_to_draw("gpu"),
-        mem_mb=needs_to_draw("mem_mb"),
-        runtime=needs_to_draw("runtime"),
+        **asks(drawing),
     params:
         scale=scale_of,
     shell:

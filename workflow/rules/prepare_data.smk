@@ -58,10 +58,9 @@ rule crop_people:
         "data/prepared/{inside}{dataset}/crops.manifest.json",
     log:
         "logs/{inside}crop/{dataset}.log",
+    threads: cpus_of("data")
     resources:
-        gpu=needs("data", "gpu"),
-        mem_mb=needs("data", "mem_mb"),
-        runtime=needs("data", "runtime"),
+        **asks("data"),
     params:
         scale=scale_of,
     shell:
@@ -78,10 +77,9 @@ rule detect_people:
         "results/{inside}detections/{dataset}-{split}/{detector}.manifest.json",
     log:
         "logs/{inside}detect/{dataset}-{split}/{detector}.log",
+    threads: cpus_of("predict")
     resources:
-        gpu=needs("predict", "gpu"),
-        mem_mb=needs("predict", "mem_mb"),
-        runtime=needs("predict", "runtime"),
+        **asks("predict"),
     params:
         scale=scale_of,
     shell:
@@ -98,10 +96,9 @@ rule crop_boxes:
         "data/prepared/{inside}boxes/{dataset}-{split}/{detector}/crops.manifest.json",
     log:
         "logs/{inside}crop/{dataset}-{split}/{detector}.log",
+    threads: cpus_of("data")
     resources:
-        gpu=needs("data", "gpu"),
-        mem_mb=needs("data", "mem_mb"),
-        runtime=needs("data", "runtime"),
+        **asks("data"),
     params:
         scale=scale_of,
     shell:

@@ -1,3 +1,10 @@
+localrules:
+    adopt_predictions,
+    submit_joints,
+    submit_poses,
+
+
+# A prediction and its score are one job of a cluster: scoring takes seconds, a job of its own a minute of waiting.
 rule predict_people:
     input:
         files_of(predicted),
@@ -6,12 +13,11 @@ rule predict_people:
         "results/{inside}predictions/{experiment}/seed{seed}/{protocol}.manifest.json",
     log:
         "logs/{inside}predict/{experiment}/seed{seed}/{protocol}.log",
-    threads: threads_of
+    group:
+        "test"
+    threads: cpus_of("predict")
     resources:
-        cpus_per_task=threads_of,
-        gpu=needs("predict", "gpu"),
-        mem_mb=needs("predict", "mem_mb"),
-        runtime=needs("predict", "runtime"),
+        **asks("predict"),
     params:
         scale=scale_of,
     shell:
@@ -45,6 +51,8 @@ rule score_predictions:
         "results/{inside}scores/{experiment}/seed{seed}/{protocol}.manifest.json",
     log:
         "logs/{inside}score/{experiment}/seed{seed}/{protocol}.log",
+    group:
+        "test"
     params:
         scale=scale_of,
     shell:
@@ -81,12 +89,12 @@ rule measure_network:
         "results/{inside}scores/{experiment}/cost.manifest.json",
     log:
         "logs/{inside}measure/{experiment}.log",
+    group:
+        "time"
     threads: workflow.cores
     resources:
-        cpus_per_task=threads_of,
-        gpu=needs("measure", "gpu"),
-        mem_mb=needs("measure", "mem_mb"),
-        runtime=needs("measure", "runtime"),
+        **asks("measure"),
+        slurm_extra="--exclusive",
     params:
         scale=scale_of,
     shell:
@@ -101,12 +109,12 @@ rule time_test:
         "results/{inside}scores/{experiment}/{protocol}.speed.manifest.json",
     log:
         "logs/{inside}speed/{experiment}/{protocol}.log",
+    group:
+        "time"
     threads: workflow.cores
     resources:
-        cpus_per_task=threads_of,
-        gpu=needs("measure", "gpu"),
-        mem_mb=needs("measure", "mem_mb"),
-        runtime=needs("measure", "runtime"),
+        **asks("measure"),
+        slurm_extra="--exclusive",
     params:
         scale=scale_of,
     shell:

@@ -7,14 +7,12 @@ rule train_stage:
         "results/{inside}train/{experiment}/seed{seed}/{stage}/manifest.json",
     log:
         "logs/{inside}train/{experiment}/seed{seed}/{stage}.log",
-    threads: threads_of
+    threads: cpus_of("train")
     resources:
-        cpus_per_task=threads_of,
-        gpu=needs("train", "gpu"),
-        mem_mb=needs("train", "mem_mb"),
-        runtime=needs("train", "runtime"),
+        **asks("train"),
     params:
         scale=scale_of,
+        launch=launch_of("train"),
     shell:
-        "posetables train {wildcards.experiment} --stage {wildcards.stage} --seed {wildcards.seed}"
+        "{params.launch}posetables train {wildcards.experiment} --stage {wildcards.stage} --seed {wildcards.seed}"
         " --scale {params.scale} --log {log}"

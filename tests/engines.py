@@ -7,20 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Snakemake = Run
 
 
-@pytest.fixture(scope="session")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def write_clone(folder: Path) -> Path:
     """Every file that git has or would take, nothing that a run leaves behind."""
-    folder = tmp_path_factory.mktemp("clone")
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -32,18 +30,30 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def environment_of(folder: Path, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The programs of this environment, on the package of a clone."""
+    return {name: value for name, value in outer.items() if name != "POSETABLES_MIRROR"} | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), outer["PATH"]]),
+        "PYTHONPATH": str(folder / "src"),
+        "DVC_SITE_CACHE_DIR": str(folder / ".dvc/tmp/site"),  # else DVC leaves things in /var/tmp
+    }
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clone(tmp_path_factory.mktemp("clone"))
+
+
 @pytest.fixture(scope="session")
 def run_in() -> Run:
     """Run a program of this environment in a clone, on the clone's own package."""
 
-    def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
-            "PYTHONPATH": str(folder / "src"),
-            "DVC_SITE_CACHE_DIR": str(folder / ".dvc/tmp/site"),  # else DVC leaves things in /var/tmp
-        }
-        environment.pop("POSETABLES_MIRROR", None)
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    def run(
+        folder: Path, *command: str, environment: Mapping[str, str] = os.environ
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=folder, env=environment_of(folder, environment), capture_output=True, text=True, check=False
+        )
 
     return run
 
