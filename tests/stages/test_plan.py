@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from posetables.cli import main
+from posetables.params import Recipes
 from posetables.provenance.artifact import Artifact
 from posetables.schemas import Request
+from posetables.stages import checkpoints, sizes
+from posetables.stages.artifacts import Artifacts
 from posetables.stages.cluster import Node, Partition
 from posetables.stages.estimates import Estimate
 from posetables.stages.limits import Profile, limits
@@ -22,6 +25,8 @@ from posetables.stages.plan import Job, longest_path, to_make, wall_seconds
 
 if TYPE_CHECKING:
     from conftest import Project
+
+    from posetables.recipe import ScaleName
 
 ROW, OTHER = "hcrn/lsp-pc/vgg16-hcrn", "hcrn/lsp-pc/vgg16-holistic"
 SCALES = "params/scales.yaml"
@@ -155,6 +160,16 @@ def test_an_interrupted_run_is_no_measurement(planned: Planned, with_table: Proj
     assert {each["manifest"]: each["origin"] for each in trainings(planned())}[str(MANIFEST)] == "declared"
 
 
+def test_of_a_training_under_way_the_rest_counts(planned: Planned, with_table: Project) -> None:
+    train_longer(with_table)
+    (training,) = (each for each in _artifacts("mini").everything() if each.manifest == MANIFEST)
+    folder = Path("results/mini/checkpoints") / training.identity
+    folder.mkdir(parents=True)
+    (folder / "progress.json").write_text(json.dumps({"step": 30, "steps": 100, "seconds_per_step": 0.5}))
+    found = next(each for each in trainings(planned()) if each["manifest"] == str(MANIFEST))
+    assert (found["origin"], found["seconds"]) == ("measured", 35.0)
+
+
 def test_a_cpu_measures_nothing_of_what_asks_for_a_gpu(planned: Planned, with_table: Project) -> None:
     train_longer(with_table)
     with_table.edit(SCALES, lambda scales: scales["mini"]["resources"]["train"].update(gpu=2, runtime=90))
@@ -205,6 +220,10 @@ def test_bytes_of_crops_follow_from_people_and_resolution(
     assert main(["plan", "data/prepared/lsp/crops.npy", "--json"]) == 0
     needed = json.loads(capsys.readouterr().out)["disk"]["needed"]
     assert needed["crops"] == {"bytes": 2000 * 3 * 780**2, "unknown": 0}  # 384 * 2.03 = 780
+
+
+def test_room_is_planned_for_as_many_checkpoints_as_are_kept() -> None:
+    assert sizes.KEPT == checkpoints.KEPT
 
 
 def test_downloads_are_declared_or_said_to_be_unknown(with_table: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -275,18 +294,15 @@ REQUEST = Request(gpu=1, mem_mb=1, runtime=2880)
 def test_a_training_longer_than_the_limit_is_cut_and_goes_on_as_often_as_it_is_restarted(
     project: Project, hours: float, retries: int, strikes: int, warnings: int
 ) -> None:
-    found = limits([job(A, 3600 * hours, REQUEST)], _artifacts(), Profile(50, retries, "gpu"), Answer())
+    found = limits([job(A, 3600 * hours, REQUEST)], _artifacts("paper"), Profile(50, retries, "gpu"), Answer())
     assert (len(found.strikes), len(found.warnings)) == (strikes, warnings)
     assert all(f"{int(hours // 48)} strikes" in line for line in found.strikes)
 
 
 def test_gpu_hours_over_gpus_bound_the_wall_time(project: Project) -> None:
-    found = limits([job(A, 3600, REQUEST), job(D, 7200, REQUEST)], _artifacts(), Profile(50, 2, "gpu"), Answer())
+    found = limits([job(A, 3600, REQUEST), job(D, 7200, REQUEST)], _artifacts("paper"), Profile(50, 2, "gpu"), Answer())
     assert found.gpu_bound_seconds == 3 * 3600 / 4
 
 
-def _artifacts() -> Any:
-    from posetables.params import Recipes
-    from posetables.stages.artifacts import Artifacts
-
-    return Artifacts(Recipes(), "paper")
+def _artifacts(scale: ScaleName) -> Artifacts:
+    return Artifacts(Recipes(), scale)

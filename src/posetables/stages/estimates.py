@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ def request_of(artifact: Artifact, artifacts: Artifacts) -> Request | None:
 def estimate(artifact: Artifact, artifacts: Artifacts) -> Estimate | None:
     """The best that is known: a measurement before a probe, a probe before what is declared; None if nothing is."""
     request = request_of(artifact, artifacts)
+    if (rest := _rest(artifact, artifacts)) is not None:
+        return rest
     for path in _alike(artifact, artifacts):
         record = manifest.read(path)
         # Of an interrupted job only the last run was timed; and a CPU says nothing of a GPU.
@@ -76,6 +79,18 @@ def estimate(artifact: Artifact, artifacts: Artifacts) -> Estimate | None:
     if (probe := probes.remembered(artifact, request)) and (count := probes.repeats(artifact, artifacts)):
         return Estimate(count * probe.seconds, "probed", probe.processor)
     return Estimate(60.0 * request.runtime, "declared", f"{artifacts.scale}.resources.{kind_of(artifact)}.runtime")
+
+
+def _rest(artifact: Artifact, artifacts: Artifacts) -> Estimate | None:
+    """What is left of a training that is under way, or was interrupted: by the speed that it has told."""
+    if artifact.stage != "train":
+        return None
+    file = artifacts.checkpoints(artifact) / "progress.json"
+    try:
+        told = json.loads(file.read_text())
+        return Estimate((told["steps"] - told["step"]) * told["seconds_per_step"], "measured", str(file))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _alike(artifact: Artifact, artifacts: Artifacts) -> Iterator[Path]:

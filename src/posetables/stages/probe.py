@@ -15,6 +15,7 @@ from posetables.data import skeletons
 from posetables.data.augment import Sampler
 from posetables.data.codecs import Truth, blur, peaks
 from posetables.data.loading import Batch
+from posetables.models.parallel import divide
 from posetables.progress import say, track
 from posetables.provenance import manifest
 from posetables.stages import network as networks
@@ -68,18 +69,22 @@ def time_it(artifact: Artifact, artifacts: Artifacts, processes: int) -> tuple[f
     experiment = artifacts.recipes.experiment(sizes.experiment_of(artifact, artifacts), artifacts.scale)
     device = devices.choose(experiment.compute)
     if artifact.stage == "train":
-        stage = experiment.stage(artifact.manifest.parent.name)
-        return _median(_training(experiment, stage, max(1, stage.batch // processes), device), device), devices.name(
-            device
-        )
+        step = _training(experiment, experiment.stage(artifact.manifest.parent.name), processes, device)
+        return _median(step, device), devices.name(device)
     protocol = experiment.protocol(artifact.manifest.name.removesuffix(".manifest.json"))
     people = PEOPLE[device.type]
     return _median(_testing(experiment, protocol, people, device), device) / people, devices.name(device)
 
 
-def _training(experiment: Experiment, stage: Stage, batch: int, device: torch.device) -> Callable[[], None]:
-    """One step of a training on noise, as arithmetic takes the same time for all numbers. Loading is not in it."""
-    network = networks.build(experiment.network, experiment.skeleton).to(device)
+def _training(experiment: Experiment, stage: Stage, processes: int, device: torch.device) -> Callable[[], None]:
+    """One step of one of the processes, on noise: arithmetic takes the same time for all numbers.
+
+    Neither loading nor what processes tell each other is in it.
+    """
+    batch = max(1, stage.batch // processes)
+    network = networks.build(experiment.network, experiment.skeleton)
+    divide(network, max(1, stage.shares // processes))
+    network.to(device)
     training.freeze(network, stage.freeze)
     free = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = training.build_optimizer(stage.optimizer, free)

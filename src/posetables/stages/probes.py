@@ -75,7 +75,8 @@ def _timing(artifact: Artifact, request: Request) -> Path:
     recipe: dict[str, Any] = {key: artifact.recipe[key] for key in TIMED}
     if artifact.stage == "train":
         stage = artifact.recipe["stage"]
-        recipe["stage"] = [stage["batch"], stage["freeze"], stage["supervise"], stage["optimizer"]["name"]]
+        recipe["stage"] = {key: stage[key] for key in ("batch", "shares", "freeze", "supervise")}
+        recipe["optimizer"] = stage["optimizer"]["name"]
         recipe["processes"] = request.nodes * request.processes
     else:
         recipe["protocol"] = [artifact.recipe["protocol"][key] for key in ("scales", "flip")]
