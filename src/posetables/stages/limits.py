@@ -57,10 +57,11 @@ def limits(jobs: Sequence[Job], artifacts: Artifacts, profile: Profile, asked: A
     if isinstance(partition, Unknown):
         return Limits(partition, (), (), None)
     seconds = sum(job.gpu_seconds for job in jobs)
+    survived, lost = _cut(jobs, partition, profile.retries)
     return Limits(
         partition=partition,
-        warnings=tuple(_never(jobs, artifacts, partition)) + tuple(_too_long(jobs, partition, profile.retries)),
-        strikes=tuple(_strikes(jobs, partition, profile.retries)),
+        warnings=(*_never(jobs, artifacts, partition), *lost),
+        strikes=tuple(survived),
         gpu_bound_seconds=seconds / partition.gpus if seconds and partition.gpus else None,
     )
 
@@ -77,25 +78,28 @@ def _never(jobs: Sequence[Job], artifacts: Artifacts, partition: Partition) -> I
             yield f"{where}: {len(mine)} of the jobs would wait for ever in {partition.name}: {'; '.join(faults)}"
 
 
+def _cut(jobs: Sequence[Job], partition: Partition, retries: int) -> tuple[list[str], list[str]]:
+    """What the time limit does to jobs: what they survive, as trainings do; and warnings of what they do not."""
+    cuts = {job: _cuts(job, partition) for job in jobs}
+    trainings = [job for job in jobs if job.artifact.stage == "train" and cuts[job]]
+    survived, lost = [], []
+    if trainings:
+        most = max(trainings, key=lambda job: cuts[job])
+        strikes = f"{cuts[most]} strike{'s' if cuts[most] > 1 else ''}"
+        told = f"{len(trainings)} trainings outlast it, {most.artifact.manifest.parent} by {strikes}"
+        survived.append(f"{told}; each goes on from its checkpoints")
+        if cuts[most] > retries:
+            lost.append(f"{PROFILE}: retries: {retries} are fewer than the {strikes} of the time limit; raise them")
+    for kind in ("data", "predict", "measure"):
+        if others := [job for job in jobs if cuts[job] and kind_of(job.artifact) == kind]:
+            first = others[0].artifact.manifest
+            lost.append(f"params/scales.yaml: resources.{kind}.runtime: {len(others)} jobs take longer, first {first}")
+    return survived, lost
+
+
 def _cuts(job: Job, partition: Partition) -> int:
     """How often the time limit strikes while the job runs."""
     if job.request is None:
         return 0
     limit = 60 * min(job.request.runtime, partition.minutes or job.request.runtime)
     return max(0, math.ceil(job.seconds / limit) - 1)
-
-
-def _strikes(jobs: Sequence[Job], partition: Partition, retries: int) -> Iterator[str]:
-    for job in jobs:
-        if job.artifact.stage == "train" and 0 < (cuts := _cuts(job, partition)) <= retries:
-            yield f"{job.artifact.manifest.parent}: {cuts} strikes of the time limit, goes on from its checkpoints"
-
-
-def _too_long(jobs: Sequence[Job], partition: Partition, retries: int) -> Iterator[str]:
-    for job in jobs:
-        cuts = _cuts(job, partition)
-        if cuts > (retries if job.artifact.stage == "train" else 0):
-            yield (
-                f"{job.artifact.manifest}: needs {cuts + 1} times its time limit, and {PROFILE} has retries: {retries};"
-                " raise that, or runtime in params/scales.yaml"
-            )

@@ -25,7 +25,7 @@ STAGES = (
 
 ORIGINS = {
     "measured": "by manifests of such jobs",
-    "probed": "some steps timed, and multiplied",
+    "probed": "some steps timed and multiplied",
     "declared": "at most: the run time that params/scales.yaml asks for",
 }
 
@@ -56,16 +56,34 @@ def _name(plan: Plan) -> str:
 
 
 def _stages(plan: Plan) -> Table:
-    table = _table("stage", "to run", "cached", "GPU-hours", "longest", "known by")
+    table = _table("stage", "to run", "cached", _unit(plan), "longest", "known by")
     stages = Counter(each.stage for each in plan.states)
     for stage in sorted(stages, key=STAGES.index):
         mine = [job for job in plan.jobs if job.artifact.stage == stage]
         longest = max((job.seconds for job in mine if job.estimate), default=None)
         table.add_row(
-            stage, str(len(mine)), str(stages[stage] - len(mine)), hours(sum(job.gpu_seconds for job in mine)),
+            stage, str(len(mine)), str(stages[stage] - len(mine)), _amount(plan, mine),
             "" if longest is None else duration(longest), _known_by(mine),
         )  # fmt: skip
     return table
+
+
+def _unit(plan: Plan) -> str:
+    return "GPU-hours" if _needs_gpus(plan) else "work"
+
+
+def _work(plan: Plan, jobs: Sequence[Job]) -> float:
+    """Seconds of GPUs; of jobs, where none needs a GPU."""
+    return sum(job.gpu_seconds if _needs_gpus(plan) else job.seconds for job in jobs)
+
+
+def _amount(plan: Plan, jobs: Sequence[Job]) -> str:
+    work = _work(plan, jobs)
+    return hours(work) if _needs_gpus(plan) else duration(work)
+
+
+def _needs_gpus(plan: Plan) -> bool:
+    return any(job.gpu_seconds for job in plan.jobs)
 
 
 def _known_by(jobs: Sequence[Job]) -> str:
@@ -93,26 +111,28 @@ def _data(plan: Plan) -> list[tuple[str, str]]:
     )
     if told:
         more = " or more" if any(unknown for _, unknown in disk.kinds.values()) else ""
-        lines.append(("disk", f"{size(disk.needed)}{more}, {size(disk.free)} free: {told}"))
+        hint = "; --probe counts the weights" if disk.weights[1] else ""
+        lines.append(("disk", f"{size(disk.needed)}{more}, {size(disk.free)} free: {told}{hint}"))
     if disk.needed > disk.free:
         lines.append(("warning", f"{size(disk.needed - disk.free)} more are needed than this disk has free"))
     return lines
 
 
 def _time(plan: Plan, limits: Limits) -> list[tuple[str, str]]:
-    """Lines with their labels: GPU-hours by origin, wall time, and the cluster."""
-    total = sum(job.gpu_seconds for job in plan.jobs)
+    """Lines with their labels: hours by origin, wall time, and the cluster."""
+    total = _work(plan, plan.jobs) or 1.0
     lines = []
     for origin, told in ORIGINS.items():
         mine = [job for job in plan.jobs if job.estimate and job.estimate.origin == origin]
-        seconds = sum(job.gpu_seconds for job in mine)
-        share = f", {seconds / total:.0%} of all GPU-hours" if total else ""
+        work = _work(plan, mine)
+        if origin == "probed":
+            on = ", ".join(dict.fromkeys(job.estimate.basis for job in mine if job.estimate))
+            told = f"{told}, on {on}; without loading of data"
         if mine:
-            work = f"{hours(seconds)} GPU-hours" if seconds else duration(sum(job.seconds for job in mine))
-            lines.append((origin, f"{work} in {_count(len(mine), 'job')}{share if seconds else ''}; {told}"))
-        if origin == "probed" and mine:
-            on = dict.fromkeys(job.estimate.basis for job in mine if job.estimate)
-            lines[-1] = (origin, f"{lines[-1][1]}, on {', '.join(on)}; without loading of data")
+            share = f" ({work / total:.0%})" if work else ""
+            unit = " GPU-hours" if _needs_gpus(plan) else ""
+            amount = f"{_amount(plan, mine)}{unit}{share} in {_count(len(mine), 'job')}"
+            lines.append((origin, f"{amount}: {told}"))
     if unknown := [job for job in plan.jobs if job.estimate is None]:
         stages = ", ".join(
             f"{count} {stage}" for stage, count in Counter(job.artifact.stage for job in unknown).items()
@@ -151,10 +171,14 @@ def _cluster(limits: Limits) -> list[tuple[str, str]]:
 def _print_parts(plan: Plan) -> None:
     """What takes no time is counted, unless nothing takes any."""
     long = [part for part in plan.parts if part.wall_seconds >= SHORT] or list(plan.parts)
-    table = _table("alone", "jobs", "GPU-hours", "wall time", "known by")
+    table = _table("alone", "jobs", _unit(plan), "wall time", "known by")
     for part in long:
         table.add_row(
-            escape(part.name), str(len(part.jobs)), hours(part.gpu_seconds), duration(part.wall_seconds), _share(part)
+            escape(part.name),
+            str(len(part.jobs)),
+            _amount(plan, part.jobs),
+            duration(part.wall_seconds),
+            _share(part),
         )
     console().print(table)
     if short := len(plan.parts) - len(long):
@@ -200,7 +224,7 @@ def size(count: float) -> str:
 
 
 def hours(seconds: float) -> str:
-    return f"{seconds / 3600:,.1f}" if seconds else "-"
+    return f"{seconds / 3600:,.1f}" if seconds else "no"
 
 
 def duration(seconds: float) -> str:
