@@ -21,7 +21,7 @@ from posetables.stages import checkpoints, sizes
 from posetables.stages.artifacts import Artifacts
 from posetables.stages.cluster import Node, Partition
 from posetables.stages.estimates import Estimate
-from posetables.stages.limits import Profile, limits
+from posetables.stages.limits import Profile, limits, profile
 from posetables.stages.plan import Job, longest_path, to_make, wall_seconds
 
 if TYPE_CHECKING:
@@ -290,24 +290,57 @@ REQUEST = Request(gpu=1, mem_mb=1, runtime=2880)
 
 @pytest.mark.parametrize(
     ("hours", "retries", "strikes", "warnings"),
-    [(48, 0, 0, 0), (49, 1, 1, 0), (100, 2, 2, 0), (100, 1, 2, 1)],
+    [(48, 0, 0, 0), (49, 1, 1, 0), (100, 2, 2, 0), (100, 1, 2, 1)],  # with two days a time
 )
 def test_a_training_longer_than_the_limit_is_cut_and_goes_on_as_often_as_it_is_restarted(
     project: Project, hours: float, retries: int, strikes: int, warnings: int
 ) -> None:
-    found = limits([job(A, 3600 * hours, REQUEST)], _artifacts("paper"), Profile(50, retries, "gpu"), Answer())
+    found = limits(
+        [job(A, 3600 * hours, REQUEST)],
+        _artifacts("paper"),
+        Profile(50, 0, retries, "gpu", most_minutes=2880),
+        Answer(),
+    )
     assert [re.findall(r"by (\d+) strike", line) for line in found.strikes] == ([[str(strikes)]] if strikes else [])
     assert len(found.warnings) == warnings
 
 
+def test_a_retry_that_no_node_can_meet_is_told(project: Project) -> None:
+    """A retry asks for twice the time and memory, up to what the profile says that the cluster has."""
+    jobs = [job(A, 60, REQUEST.model_copy(update={"mem_mb": 200_000}))]
+    (line,) = limits(jobs, _artifacts("paper"), Profile(50, 0, 1, "gpu", most_mb=300_000), Answer()).warnings
+    assert "a retry of train would wait for ever in gpu: runtime: 5760 minutes, where a job has 2880" in line
+    assert "mem_mb" not in line
+    assert not limits(jobs, _artifacts("paper"), Profile(50, 0, 1, "gpu", 2880, 300_000), Answer()).warnings
+
+
+def test_the_projects_profile_is_read_as_snakemake_reads_it(
+    with_table: Project,
+) -> None:
+    Path("slurm").mkdir()
+    Path("slurm/config.yaml").write_text(
+        "jobs: 7\nretries: 1\npreemptible-rules: [train_stage]\npreemptible-retries: 9\n"
+        "resources: [runtime=100, mem_mb=5000]\ndefault-resources: [slurm_partition=gpu, runtime=attempt * 20]\n"
+    )
+    assert profile() == Profile(7, 1, 9, "gpu", 100, 5000)
+
+
+def test_a_profile_without_numbers_is_refused(with_table: Project) -> None:
+    Path("slurm").mkdir()
+    Path("slurm/config.yaml").write_text("jobs: many\n")
+    assert "slurm/config.yaml: jobs: 'many' is no whole number" in with_table.refusal("plan", "--scale", "mini")
+
+
 def test_what_has_no_checkpoints_must_not_outlast_its_limit(project: Project) -> None:
     test = job(artifact("t", stage="predict"), 3600 * 49, REQUEST)
-    (line,) = limits([test], _artifacts("paper"), Profile(50, 2, "gpu"), Answer()).warnings
+    (line,) = limits([test], _artifacts("paper"), Profile(50, 2, 2, "gpu", most_minutes=2880), Answer()).warnings
     assert line.startswith("params/scales.yaml: resources.predict.runtime: 1 jobs take longer")
 
 
 def test_gpu_hours_over_gpus_bound_the_wall_time(project: Project) -> None:
-    found = limits([job(A, 3600, REQUEST), job(D, 7200, REQUEST)], _artifacts("paper"), Profile(50, 2, "gpu"), Answer())
+    found = limits(
+        [job(A, 3600, REQUEST), job(D, 7200, REQUEST)], _artifacts("paper"), Profile(50, 2, 2, "gpu"), Answer()
+    )
     assert found.gpu_bound_seconds == 3 * 3600 / 4
 
 

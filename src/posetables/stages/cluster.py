@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from posetables.stages import launch
+
 if TYPE_CHECKING:
     from posetables.schemas import Request
 
@@ -93,7 +95,7 @@ def _ask(kind: str) -> subprocess.Popen[str]:
 
 
 def parse(partitions: str, nodes: str, name: str | None) -> Partition | Unknown:
-    """What `scontrol --oneliner show partition` and `... show node` have printed."""
+    """What `scontrol --oneliner show partition` and `... show node` have printed, of the partition of that name."""
     entries = {entry["PartitionName"]: entry for entry in _entries(partitions) if "PartitionName" in entry}
     defaults = [called for called, entry in entries.items() if entry.get("Default") == "YES"]
     name = name or next(iter(defaults), None)
@@ -158,7 +160,7 @@ def unmet(partition: Partition, request: Request, threads: int) -> list[str]:
 
     threads: CPUs of a process where the request names none.
     """
-    nodes, cpus = partition.nodes, (request.cpus or threads) * request.processes
+    nodes, cpus = partition.nodes, launch.cpus(request, threads)
     faults = []
     if partition.minutes is not None and request.runtime > partition.minutes:
         faults.append(f"runtime: {request.runtime} minutes, where a job has {partition.minutes:g} at most")
