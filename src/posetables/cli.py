@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import functools
 import importlib
 import os
@@ -95,6 +96,8 @@ def parser() -> argparse.ArgumentParser:
     verb(doctor, "datasets")
     verb(status, "[target]", "--json")
     verb(plan, "targets", "--row", "--jobs", "--probe", "--json")
+    verb(watch, "[target]", "--once", "--json")
+    verb(why, "[target]", "--since", "--json")
     verb(audit, "[item]", "--row", "--column", "--all", "--deep", "--json")
     return top
 
@@ -109,6 +112,13 @@ def _jobs(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise InputError(f"--jobs {text}: not a number of jobs; give 1 or more")
     return int(text)
+
+
+def _moment(text: str) -> datetime.datetime:
+    try:
+        return datetime.datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise InputError(f"--since {text}: no time; give one such as 2026-01-31T18:00:00") from None
 
 
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -136,6 +146,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "--all": {"action": "store_true", "help": "everything on this disk (of all scales, if none is given)"},
     "--deep": {"action": "store_true", "help": "read every file again, whatever was verified before"},
     "--json": {"action": "store_true", "help": "for programs"},
+    "--once": {"action": "store_true", "help": "one picture, then end"},
+    "--since": {"type": _moment, "help": "jobs only that began at this time or later"},
     "--stage": {"help": "stage of its training (default: the last)"},
     "--workers": {"type": int, "help": "loader processes (default: 0 on a CPU, 8 on a GPU)"},
 }
@@ -469,6 +481,34 @@ def plan(artifacts: Artifacts, options: argparse.Namespace) -> None:
         print(view.as_json(found, allowed))
     else:
         view.print_plan(found, allowed)
+
+
+def watch(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Show a run while it goes on: jobs by stage, loss of each training, failures, time left."""
+    from posetables.stages.watch import Watch
+    from posetables.views import watch as view
+
+    watched = Watch(_scales(artifacts, options), options.target)
+    if options.json:
+        print(view.as_json(watched.picture()))
+    elif options.once:
+        view.print_picture(watched.picture())
+    else:
+        view.show_live(watched.picture)
+
+
+def why(artifacts: Artifacts, options: argparse.Namespace) -> int:
+    """Print why jobs failed, what to change, and the command to go on; 1 if any has failed."""
+    from posetables.stages import watch as stage
+    from posetables.views import triage as view
+
+    found, command = stage.failed(_scales(artifacts, options), options.target, options.since)
+    return view.print_json(found, command) if options.json else view.print_failures(found, command)
+
+
+def _scales(artifacts: Artifacts, options: argparse.Namespace) -> list[Artifacts]:
+    """That which was asked for; or all, the paper's first."""
+    return [Artifacts(artifacts.recipes, scale) for scale in ([options.scale] if options.scale else reversed(SCALES))]
 
 
 def audit(artifacts: Artifacts, options: argparse.Namespace) -> int:

@@ -1,5 +1,9 @@
+import datetime
 import fcntl
+import json
 import os
+import socket
+import subprocess
 import sys
 import time
 from functools import cache
@@ -57,6 +61,8 @@ Path(NOW).write_text(str(time.time_ns()))
 
 
 ALONE = open(".snakemake/run.lock", "a")
+BEGAN = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+COMMAND = [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
 onstart:
@@ -66,6 +72,20 @@ onstart:
         fcntl.flock(ALONE, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise WorkflowError("another run is under way in this folder; wait for its end, then run again")
+    ALONE.truncate(0)
+    ALONE.write(json.dumps({"at": BEGAN, "host": socket.gethostname(), "process": os.getpid(), "command": COMMAND}))
+    ALONE.flush()
+
+
+onerror:
+    # Why, and how to go on, below what Snakemake says; whatever becomes of it, the run ends as it would have.
+    try:
+        told = subprocess.run(
+            ["posetables", "why", "--since", BEGAN], stdout=subprocess.PIPE, text=True, timeout=60
+        )
+        print(told.stdout, file=sys.stderr, flush=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"posetables why: {error}", file=sys.stderr)
 
 
 def files_of(artifact_of):

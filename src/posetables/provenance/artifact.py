@@ -54,6 +54,11 @@ class Artifact:
         return [str(path) for path in (*outputs, self.manifest)]
 
     @property
+    def lock(self) -> Path:
+        """Held by whoever makes it."""
+        return self.manifest.parent / f".{self.manifest.name}.lock"
+
+    @property
     def is_made(self) -> bool:
         """Whether it need not be made again."""
         return self.freshness().state in ("current", "behind")
@@ -199,6 +204,6 @@ def _replace(made: Path, place: Path) -> None:
 def _alone(artifact: Artifact) -> Iterator[None]:
     """The kernel drops this lock when its holder dies, however it dies."""
     artifact.manifest.parent.mkdir(parents=True, exist_ok=True)
-    with (artifact.manifest.parent / f".{artifact.manifest.name}.lock").open("w") as file:
+    with artifact.lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

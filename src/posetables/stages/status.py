@@ -30,7 +30,7 @@ def status(scales: Mapping[ScaleName, Artifacts], target: str | None) -> list[St
     """
     everything = [(scale, each) for scale, artifacts in scales.items() for each in artifacts.everything()]
     if target is not None:
-        named = [each for _, each in everything if _is(each, target)]
+        named = [each for _, each in everything if is_named(each, target)]
         if not named:
             raise InputError(f"{target}: no item, experiment or artifact; see: posetables status")
         wanted = {below for each in named for below in each.all()}
@@ -38,7 +38,8 @@ def status(scales: Mapping[ScaleName, Artifacts], target: str | None) -> list[St
     return [Standing(scale, each, each.freshness()) for scale, each in everything]
 
 
-def _is(artifact: Artifact, target: str) -> bool:
+def is_named(artifact: Artifact, target: str) -> bool:
+    """Whether the target is its path, its item or its experiment."""
     paths = [str(path) for path in (artifact.manifest, *artifact.outputs.values())]
     is_item = artifact.stage in ("tabulate", "draw") and artifact.manifest.name == f"{target}.manifest.json"
     is_experiment = target.count("/") == 2 and any(f"/{target}/" in path for path in paths)
