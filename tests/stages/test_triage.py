@@ -94,31 +94,31 @@ def test_bad_input_is_told_in_its_own_line() -> None:
 def test_a_crash_is_told_by_its_last_line_and_our_deepest_one() -> None:
     verdict = judge(Facts(code=1, lines=[*CRASH, "ValueError: shapes differ", "one more word"]))
     assert verdict.why == "ValueError: shapes differ"
-    assert verdict.first == "mend /repo/src/posetables/stages/train.py:70"
+    assert verdict.change == "mend /repo/src/posetables/stages/train.py:70"
 
 
 def test_memory_names_the_key_to_raise() -> None:
     verdict = judge(Facts(slurm="OUT_OF_MEMORY", asks="paper.resources.train"))
-    assert verdict.first == "ask for more: paper.resources.train.mem_mb of params/scales.yaml"
+    assert verdict.change == "raise paper.resources.train.mem_mb of params/scales.yaml"
 
 
 def test_memory_of_a_gpu_names_the_model_to_ask_for() -> None:
     verdict = judge(Facts(code=1, lines=[*CRASH, CUDA], asks="paper.resources.train"))
-    assert verdict.first == "ask for a larger GPU: paper.resources.train.gpu_model of params/scales.yaml"
+    assert verdict.change == "a larger GPU, by paper.resources.train.gpu_model of params/scales.yaml"
 
 
 def test_a_stage_without_a_request_of_its_own_is_given_more_in_the_profile() -> None:
-    assert judge(Facts(slurm="TIMEOUT")).first == "ask for longer: runtime in default-resources of slurm/config.yaml"
+    assert judge(Facts(slurm="TIMEOUT")).change == "raise runtime in default-resources of slurm/config.yaml"
 
 
 def test_a_training_out_of_time_is_said_to_go_on() -> None:
     verdict = judge(Facts(slurm="TIMEOUT", asks="paper.resources.train", resumes=True))
-    assert verdict.first.startswith("nothing: it goes on from its checkpoint")
+    assert verdict.change.startswith("nothing, it goes on from its checkpoint")
 
 
 @pytest.mark.parametrize("facts", [Facts(code=143, lines=[STOPPED]), Facts(), Facts(slurm="CANCELLED")])
 def test_what_was_only_stopped_asks_for_no_change(facts: Facts) -> None:
-    assert judge(facts).first == ""
+    assert judge(facts).change == ""
 
 
 def test_the_last_lines_are_told_and_no_more() -> None:
@@ -127,3 +127,7 @@ def test_the_last_lines_are_told_and_no_more() -> None:
 
 def test_slurms_words_are_told_where_the_job_said_nothing() -> None:
     assert judge(Facts(slurm="TIMEOUT", slurm_lines=[STEP_LIMIT])).lines == (STEP_LIMIT,)
+
+
+def test_slurms_last_word_stands_below_the_jobs_own() -> None:
+    assert judge(Facts(slurm="TIMEOUT", lines=["epoch 1"], slurm_lines=[STEP_LIMIT])).lines == ("epoch 1", STEP_LIMIT)

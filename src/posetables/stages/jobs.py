@@ -30,6 +30,7 @@ class Rule:
 TESTED = "{experiment}/seed{seed}/{protocol}"
 
 RULES = (
+    Rule("fetch_images", "data/raw/{inside}{dataset}.images.manifest.json", "logs/{inside}fetch/{dataset}.images.log"),
     Rule("fetch_dataset", "data/raw/{inside}{dataset}.manifest.json", "logs/{inside}fetch/{dataset}.log"),
     Rule(
         "annotate_people", "data/prepared/{inside}{dataset}/people.manifest.json", "logs/{inside}annotate/{dataset}.log"

@@ -37,8 +37,8 @@ class Facts:
 class Verdict:
     kind: Kind
     why: str
-    first: str
-    """What to do before going on; empty: nothing."""
+    change: str
+    """What to change before going on; empty: nothing."""
     lines: tuple[str, ...]
     """Last lines of the log that says it."""
 
@@ -99,12 +99,14 @@ def judge(facts: Facts) -> Verdict:
 
 
 def _by_slurm(facts: Facts) -> Verdict | None:
-    spoken, _ = _spoken([line for line in facts.slurm_lines if line.startswith(("slurmstepd", "srun"))])
+    said = [line for line in facts.slurm_lines if line.startswith(("slurmstepd", "srun"))]
+    spoken, line = _spoken(said)
     kind = spoken if spoken == "memory" else STATES.get(facts.slurm, spoken)
     if kind not in ENDED:
         return None
     why = ENDED[kind] + (f" (Slurm: {facts.slurm})" if facts.slurm in STATES else "")
-    return Verdict(kind, why, _first(kind, facts), _told(facts))
+    lines = _told(facts)
+    return Verdict(kind, why, _change(kind, facts), lines if not line or line in lines else (*lines, line))
 
 
 def _by_words(facts: Facts) -> Verdict | None:
@@ -113,7 +115,7 @@ def _by_words(facts: Facts) -> Verdict | None:
     crash = _crash(facts.lines)
     if facts.code is None and crash is None and refusal is None:
         kind, line = _spoken([*facts.lines[-SHOWN:], *facts.slurm_lines])
-        return None if kind is None else Verdict(kind, line, _first(kind, facts), _told(facts))
+        return None if kind is None else Verdict(kind, line, _change(kind, facts), _told(facts))
     if refusal is not None and facts.code in (2, None):
         why = refusal.removeprefix("posetables: ")
         kind, _ = _spoken([refusal])
@@ -123,7 +125,7 @@ def _by_words(facts: Facts) -> Verdict | None:
     kind, _ = _spoken([crash.last])
     if kind is None:
         return Verdict("code", crash.last, f"mend {crash.place}" if crash.place else "", tuple(crash.lines))
-    return Verdict(kind, crash.last, _first(kind, facts), tuple(crash.lines))
+    return Verdict(kind, crash.last, _change(kind, facts), tuple(crash.lines))
 
 
 def _by_end(facts: Facts) -> Verdict:
@@ -133,7 +135,7 @@ def _by_end(facts: Facts) -> Verdict:
         return Verdict("stopped", STOPPED[facts.code], "", _told(facts))
     if facts.kernel:
         why = "killed by the kernel: the machine had no memory left"
-        return Verdict("memory", why, _first("memory", facts), _told(facts))
+        return Verdict("memory", why, _change("memory", facts), _told(facts))
     if facts.code is not None:
         return Verdict("code", f"ended with {facts.code}", "", _told(facts))
     if not facts.lines and facts.slurm_lines:
@@ -141,16 +143,16 @@ def _by_end(facts: Facts) -> Verdict:
     return Verdict("killed", "from outside, without a last word: kill -9, or the machine went down", "", _told(facts))
 
 
-def _first(kind: Kind, facts: Facts) -> str:
-    """What to do before going on."""
+def _change(kind: Kind, facts: Facts) -> str:
+    """What to change before going on."""
     if kind == "memory":
         if any("CUDA out of memory" in line for line in facts.lines):
-            return f"ask for a larger GPU: {_key(facts, 'gpu_model')}"
-        return f"ask for more: {_key(facts, 'mem_mb')}"
+            return f"a larger GPU, by {_key(facts, 'gpu_model')}"
+        return f"raise {_key(facts, 'mem_mb')}"
     if kind == "time":
-        longer = f"ask for longer: {_key(facts, 'runtime')}"
-        return f"nothing: it goes on from its checkpoint; or {longer}" if facts.resumes else longer
-    return {"disk": "make room", "node": "if it fails there again, leave the node out"}.get(kind, "")
+        longer = f"raise {_key(facts, 'runtime')}"
+        return f"nothing, it goes on from its checkpoint; or {longer}" if facts.resumes else longer
+    return {"disk": "make room", "node": "nothing; or leave the node out, if it fails there again"}.get(kind, "")
 
 
 def _key(facts: Facts, name: str) -> str:

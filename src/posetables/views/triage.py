@@ -29,7 +29,7 @@ def told(found: Sequence[Failure], go_on: Sequence[str], most: int | None = None
     """Lines of markup; most: how many reasons are told in full."""
     alike: dict[tuple[str, str, str], list[Failure]] = {}
     for each in found:
-        alike.setdefault((each.verdict.kind, each.verdict.why, each.verdict.first), []).append(each)
+        alike.setdefault((each.verdict.kind, each.verdict.why, each.verdict.change), []).append(each)
     groups = list(alike.values())
     lines = [line for group in groups[:most] for line in _group(group)]
     if more := sum(map(len, groups[len(groups) if most is None else most :])):
@@ -46,8 +46,8 @@ def _group(alike: Sequence[Failure]) -> list[str]:
     ]
     lines += [f"  [dim]| {escape(line)}[/]" for line in verdict.lines if verdict.why not in line]
     lines.append(f"  log: {escape(str(first.log))}")
-    if verdict.first:
-        lines.append(f"  first: {escape(verdict.first)}")
+    if verdict.change:
+        lines.append(f"  change: {escape(verdict.change)}")
     if len(alike) > 1:
         lines.append(f"  the same: {escape(', '.join(each.seen.job.name for each in alike[1:]))}")
     return lines
@@ -73,7 +73,7 @@ def as_data(failure: Failure) -> dict[str, Any]:
         "manifest": str(failure.seen.job.artifact.manifest),
         "kind": verdict.kind,
         "why": verdict.why,
-        "first": verdict.first,
+        "change": verdict.change,
         "lines": list(verdict.lines),
         "log": str(failure.log),
         "attempts": len(failure.seen.attempts),

@@ -1,0 +1,35 @@
+"""The logs and requests that `watch` and `why` look for are those of the rules."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from posetables.params import Recipes
+from posetables.stages.artifacts import Artifacts
+from posetables.stages.jobs import job_of
+
+Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def planned(snakemake: Snakemake) -> dict[str, tuple[str, str]]:
+    """Every output of everything at paper scale, where nothing is made -> (rule, log) as Snakemake plans it."""
+    done = snakemake("-n", *(path for each in Artifacts(Recipes(), "paper").everything() for path in each.tracked))
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for block in re.split(r"\n(?=(?:local)?rule )", done.stdout + done.stderr):
+        rule, log = re.match(r"(?:local)?rule (\w+):", block), re.search(r"\n    log: (\S+)", block)
+        if rule is not None and log is not None:
+            outputs = re.search(r"\n    output: (.+)", block)
+            found |= dict.fromkeys(outputs[1].split(", "), (rule[1], log[1])) if outputs else {}
+    return found
+
+
+def test_rule_and_log_of_every_artifact_are_those_that_snakemake_plans(planned: dict[str, tuple[str, str]]) -> None:
+    jobs = [job_of(each) for each in Artifacts(Recipes(), "paper").everything()]
+    ours = {str(job.artifact.manifest): (job.rule.name, str(job.log)) for job in jobs}
+    assert {path: planned[path] for path in ours} == ours
