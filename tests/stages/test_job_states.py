@@ -110,6 +110,13 @@ def test_the_last_run_of_a_log_counts(artifacts: Artifacts) -> None:
     assert training(artifacts) == "pending"
 
 
+def test_what_failed_in_an_earlier_run_is_pending_in_this_one(artifacts: Artifacts) -> None:
+    log(ended=2)
+    ends, began = [artifacts.table("hcrn_table1")], datetime.datetime(2026, 1, 31, 18, 1, tzinfo=datetime.UTC)
+    states = {each.job.name: each.state for each in look(artifacts, ends, NO_SLURM, Finished(), began)}
+    assert states[f"train {ROW}/seed0/main"] == "pending"
+
+
 def test_a_real_training_runs_until_it_is_killed_and_has_then_failed(artifacts: Artifacts, with_table: Project) -> None:
     with_table.edit("params/scales.yaml", lambda scales: scales["mini"]["trainings"]["vgg16"].update(epochs=10**5))
     artifacts = Artifacts(Recipes(), "mini")

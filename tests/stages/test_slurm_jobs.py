@@ -10,10 +10,10 @@ from posetables.stages import slurm_jobs
 
 TRAINING = "rule_train_stage_wildcards_mini__hcrn_lsp-pc_hg_0_main"
 SQUEUE = f"""\
-6|CANCELLED|n1|None|{{folder}}|{TRAINING}
-9|PENDING||Resources|{{folder}}|{TRAINING}
-3|RUNNING|n1|None|{{folder}}|rule_x
-4|FAILED||BadConstraints|/elsewhere|rule_x
+6|CANCELLED|n1|None|2026-01-31T17:00:00|{{folder}}|{TRAINING}
+9|PENDING||Resources|2026-01-31T18:00:00|{{folder}}|{TRAINING}
+3|RUNNING|n1|None|2026-01-31T17:00:00|{{folder}}|rule_x
+4|FAILED||BadConstraints|2026-01-31T17:00:00|/elsewhere|rule_x
 """
 SACCT = """\
 1|TIMEOUT|n1

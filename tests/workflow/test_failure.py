@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from engines import Run
+
 pytestmark = pytest.mark.slow
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+
 LABELS = "data/raw/lsp.labels.manifest.json"
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable
 
 import pytest
 
+from engines import Snakemake
 from posetables.params import Recipes
 from posetables.stages.artifacts import Artifacts
 from posetables.stages.jobs import job_of
-
-Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")

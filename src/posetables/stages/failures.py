@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import shutil
 import socket
 import subprocess
@@ -28,12 +27,11 @@ class Failure:
     """Where the rest of what it said stands."""
 
 
-def failures(seen: Sequence[Seen], since: datetime.datetime | None = None) -> list[Failure]:
-    """Every job that failed, or those that began at `since` or later; facts of Slurm are asked for together."""
+def failures(seen: Sequence[Seen]) -> list[Failure]:
+    """Every job that failed, in the order of making; Slurm's accounts are asked for all of them at once."""
     failed = [each for each in seen if each.state == "failed"]
     recorded = accounts(sorted({number for each in failed if (number := _number(each)) is not None}))
-    found = [_failure(each, recorded) for each in failed if since is None or _when(each) >= since]
-    return sorted(found, key=lambda each: _when(each.seen))
+    return [_failure(each, recorded) for each in failed]
 
 
 def _failure(seen: Seen, recorded: Mapping[str, SlurmJob]) -> Failure:
@@ -67,15 +65,6 @@ def _end(seen: Seen, recorded: Mapping[str, SlurmJob]) -> str:
     if number is not None and number in recorded:
         return recorded[number].state
     return "" if seen.slurm is None else seen.slurm.state
-
-
-def _when(seen: Seen) -> datetime.datetime:
-    """When the run that failed began; of a job of Slurm's that never did, when its log was last written to."""
-    number = _number(seen)
-    if seen.attempt is not None and (number is None or seen.attempt.job == number):
-        return seen.attempt.at
-    log = _slurm_log(seen, number)
-    return datetime.datetime.fromtimestamp(0 if log is None else log.stat().st_mtime, datetime.UTC)
 
 
 def _slurm_log(seen: Seen, number: str | None) -> Path | None:

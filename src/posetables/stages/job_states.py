@@ -5,6 +5,7 @@ No server remembers it: manifests say what is done, locks and Slurm what runs, l
 
 from __future__ import annotations
 
+import datetime
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from posetables.stages.slurm_jobs import Queue, SlurmJob
 from posetables.stages.training_progress import Progress
 
 State = Literal["done", "running", "pending", "failed"]
+
+
+BEFORE_ALL = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,17 @@ class Finished:
         return record.circumstances.seconds
 
 
-def look(artifacts: Artifacts, ends: Sequence[Artifact], queue: Queue, finished: Finished) -> list[Seen]:
-    """Every job of what is to be made for `ends`, or is made already, in the order of making."""
+def look(
+    artifacts: Artifacts,
+    ends: Sequence[Artifact],
+    queue: Queue,
+    finished: Finished,
+    since: datetime.datetime | None = None,
+) -> list[Seen]:
+    """Every job of what is to be made for `ends`, or is made already, in the order of making.
+
+    since: when the run began that will make them; what failed before that is only pending.
+    """
     everything = list(dict.fromkeys(each for end in ends for each in end.all()))
     taken = {each: finished.seconds(each) for each in everything}
     wanted = needed(ends, taken)
@@ -75,7 +88,7 @@ def look(artifacts: Artifacts, ends: Sequence[Artifact], queue: Queue, finished:
         if (seconds := taken[each]) is not None:
             seen.append(Seen(job_of(each), "done", seconds=seconds))
         elif each in wanted:
-            seen.append(_look_at(artifacts, job_of(each), queue))
+            seen.append(_look_at(artifacts, job_of(each), queue, since or BEFORE_ALL))
     return seen
 
 
@@ -91,7 +104,7 @@ def needed(ends: Sequence[Artifact], taken: Mapping[Artifact, float | None]) -> 
     return found
 
 
-def _look_at(artifacts: Artifacts, job: Job, queue: Queue) -> Seen:
+def _look_at(artifacts: Artifacts, job: Job, queue: Queue, since: datetime.datetime) -> Seen:
     attempts = tuple(logs.read(job.log))
     last = attempts[-1] if attempts else None
     slurm = max(
@@ -101,18 +114,19 @@ def _look_at(artifacts: Artifacts, job: Job, queue: Queue) -> Seen:
     )
     trains = job.artifact.stage == "train"
     progress = training_progress.read(artifacts.checkpoints(job.artifact)) if trains else None
-    return Seen(job, _state(job, last, slurm, queue), attempts, slurm, progress)
+    return Seen(job, _state(job, last, slurm, queue, since), attempts, slurm, progress)
 
 
-def _state(job: Job, last: Attempt | None, slurm: SlurmJob | None, queue: Queue) -> State:
+def _state(job: Job, last: Attempt | None, slurm: SlurmJob | None, queue: Queue, since: datetime.datetime) -> State:
     if is_locked(job.artifact.lock) or (last is not None and last.code is None and _lives(last, queue)):
         return "running"
     if slurm is not None and (slurm.waits or slurm.runs):
         return "pending" if slurm.waits else "running"
     if last is not None and last.code != 0:
-        return "failed"
-    began = last is not None and slurm is not None and last.job == slurm.number
-    return "failed" if slurm is not None and slurm.state != "COMPLETED" and not began else "pending"
+        return "failed" if last.at >= since else "pending"
+    if slurm is None or slurm.state == "COMPLETED" or (last is not None and last.job == slurm.number):
+        return "pending"
+    return "failed" if slurm.submitted is None or slurm.submitted >= since else "pending"
 
 
 def _lives(attempt: Attempt, queue: Queue) -> bool:

@@ -83,6 +83,7 @@ RULES = (
         "score_predictions",
         f"results/{{inside}}scores/{TESTED}.manifest.json",
         f"logs/{{inside}}score/{TESTED}.log",
+        "predict",  # one job of the cluster scores what it has predicted
     ),
     Rule(
         "submit_poses",

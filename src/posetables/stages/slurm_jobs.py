@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import getpass
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ class SlurmJob:
     """Why it waits, or how it ended."""
     comment: str = ""
     """By which the plugin says what it is: rule and wildcards."""
+    submitted: datetime.datetime | None = None
 
     @property
     def waits(self) -> bool:
@@ -66,14 +68,15 @@ def queue(folder: Path) -> Queue:
     """Ask for the jobs of this user that were submitted in `folder`."""
     if shutil.which("squeue") is None:
         return Queue()
-    told = _ask("squeue", "--states=all", "--noheader", f"--user={getpass.getuser()}", "--format=%A|%T|%N|%r|%Z|%k")
+    told = _ask("squeue", "--states=all", "--noheader", f"--user={getpass.getuser()}", "--format=%A|%T|%N|%r|%V|%Z|%k")
     if isinstance(told, str):
         return Queue() if NOWHERE in told else Queue(fault=told)
-    jobs = (
-        SlurmJob(number, state, node, reason, comment)
-        for number, state, node, reason, place, comment in (line.split("|", 5) for line in told if line.count("|") >= 5)
+    parts = (line.split("|", 6) for line in told if line.count("|") >= 6)
+    jobs = [
+        SlurmJob(number, state, node, reason, comment, datetime.datetime.fromisoformat(submitted).astimezone())
+        for number, state, node, reason, submitted, place, comment in parts
         if Path(place) == folder
-    )
+    ]
     return Queue(tuple(jobs), answers=True)
 
 

@@ -50,9 +50,9 @@ class Watch:
         self.title = " ".join(asked) or "everything"
 
     def picture(self) -> Picture:
-        queue = slurm_jobs.queue(Path.cwd())
-        seen = look(self.artifacts, self.ends, queue, self.finished)
-        run = engine.last_run()
+        queue, run = slurm_jobs.queue(Path.cwd()), engine.last_run()
+        going = run if engine.is_locked(engine.RUN) else None
+        seen = look(self.artifacts, self.ends, queue, self.finished, None if going is None else going.at)
         return Picture(
             title=self.title,
             scale=self.artifacts.scale,
@@ -60,7 +60,7 @@ class Watch:
             failures=failures(seen),
             left=time_left(seen, time.time()),
             queue=queue,
-            run=run if engine.is_locked(engine.RUN) else None,
+            run=going,
             go_on=go_on(self.ends, run, self.target),
         )
 
@@ -88,8 +88,8 @@ def failed(
     """The jobs of a target that failed, or those of everything at every scale; and the command to go on."""
     queue, finished, run = slurm_jobs.queue(Path.cwd()), Finished(), engine.last_run()
     ends = [find(scales, [target])] if target else [find([each], []) for each in scales]
-    seen = [each for artifacts, made in ends for each in look(artifacts, made, queue, finished)]
-    return failures(seen, since), go_on(ends[0][1], run, target)
+    seen = [each for artifacts, made in ends for each in look(artifacts, made, queue, finished, since)]
+    return failures(seen), go_on(ends[0][1], run, target)
 
 
 @dataclass(frozen=True)
