@@ -36,10 +36,10 @@ TIMED = ("manifest.json", ".lock", "cost.json", ".speed.json")
 
 
 class Run:
-    """A fresh clone, and the one command that is given in it."""
+    """A fresh clone in an empty folder, and the one command that is given in it."""
 
-    def __init__(self, folder: Path, command: list[str]) -> None:
-        subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    def __init__(self, origin: Path, folder: Path, command: list[str]) -> None:
+        subprocess.run(["git", "clone", "--quiet", origin, folder], check=True)
         self.folder, self.command = folder, command
         name, _, value = MARK.partition("=")
         programs = os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
@@ -134,13 +134,13 @@ def main() -> None:
     command = ["snakemake", given.target, *(["--profile", given.profile] if given.profile else [])]
     moments = random.Random(given.seed)  # noqa: S311 - no secret
     with tempfile.TemporaryDirectory(prefix="kills-") as top:
-        whole, start = Run(Path(top) / "whole", command), time.monotonic()
+        whole, start = Run(ROOT, Path(top) / "whole", command), time.monotonic()
         whole.finish()
         seconds, before = time.monotonic() - start, whole.made()
         print(f"{' '.join(command)}: {seconds:.0f} s without a break, {len(before)} files", flush=True)
         done = good = 0
         while done < given.kills:
-            run = Run(Path(top) / f"from-{done}", command)
+            run = Run(whole.folder, Path(tempfile.mkdtemp(dir=top)), command)  # of one commit, whatever happens here
             kills = run.finish_killed(moments, seconds / 2, given.kills - done)
             wait_for_strays()
             after = run.made()
