@@ -110,11 +110,11 @@ def missing() -> str | None:
 class PrivateSlurm:
     """Its daemons are `munged`, `mariadbd`, `slurmdbd`, `slurmctld`, `n1` and `n2`: start, kill and start them again.
 
-    folder: logs (`slurmctld.log`, `n1.log`) and state; environment: what a program needs to use it.
+    folder: logs (`slurmctld.log`, `n1.log`) and state; cpus: of each node; environment: what a program needs to use it.
     """
 
     def __init__(self, folder: Path, cpus: int = 4) -> None:
-        self.folder = folder
+        self.folder, self.cpus = folder, cpus
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = os.environ | {
             "SLURM_CONF": str(folder / "slurm.conf"),

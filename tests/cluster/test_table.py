@@ -53,6 +53,11 @@ def test_both_nodes_worked(through_slurm: Path, cluster: PrivateSlurm) -> None:
     assert {job.split("|")[0] for job in jobs} == set(NODES)
 
 
+def test_one_job_times_all_networks_on_a_node_that_it_has_to_itself(through_slurm: Path, cluster: PrivateSlurm) -> None:
+    jobs = cluster.ask("sacct", "-XPn", "-o", "alloccpus,comment").splitlines()
+    assert [job.split("|")[0] for job in jobs if "measure_network" in job] == [str(cluster.cpus)]
+
+
 def test_only_what_failed_leaves_a_log_of_slurm(through_slurm: Path) -> None:
     assert not list((through_slurm / "logs/slurm").rglob("*.log"))
     assert (through_slurm / "logs/mini/train/hcrn/lsp-pc/vgg16-hcrn/seed0/main.log").exists()

@@ -28,6 +28,10 @@ def test_a_model_is_named_only_where_there_is_a_gpu() -> None:
     assert not {"gpu", "gpu_model"} & launch.resources(ONE.model_copy(update=model | {"gpu": 0}), 8, 1).keys()
 
 
+def test_gpus_of_one_node_are_never_found_on_two() -> None:
+    assert launch.resources(ONE.model_copy(update={"gpu": 2}), 8, 1).items() >= {"gpu": 2, "nodes": 1}.items()
+
+
 def test_gpus_of_several_nodes_are_counted_by_node() -> None:
     asked = launch.resources(ONE.model_copy(update={"nodes": 2, "gpu": 4, "gpu_model": "a100", "processes": 4}), 8, 1)
     assert asked.items() >= {"nodes": 2, "tasks": 2, "gres": "gpu:a100:4", "cpus_per_task": 32}.items()

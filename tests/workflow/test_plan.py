@@ -21,7 +21,17 @@ def test_paper_scale_plans_the_thirteen_trainings_with_gpu_memory_and_time(snake
     trainings = jobs(done.stdout + done.stderr, "train_stage")
     assert len(trainings) == 13
     for training in trainings:
-        assert re.search(r"mem_mb=32000\b.*runtime=2880\b.*cpus_per_task=8\b.*gpu=1\b", training)
+        for asked in ("mem_mb=32000", "runtime=2880", "cpus_per_task=8", "gpu=1", "nodes=1"):
+            assert re.search(rf"resources: .*\b{asked}(,|\n)", training), asked
+
+
+def test_on_a_cluster_a_prediction_and_its_score_share_a_job_and_a_training_shares_none(snakemake: Snakemake) -> None:
+    done = snakemake("-n", PAPER, "--profile", "slurm")
+    plan = done.stdout + done.stderr
+    assert len(jobs(plan, "train_stage")) == 13
+    for rule in ("predict_people", "score_predictions"):
+        assert len(re.findall(rf"\n    rule {rule}:", plan)) == 13
+        assert jobs(plan, rule) == []
 
 
 def test_an_unknown_table_is_refused_with_the_nearest_name(snakemake: Snakemake) -> None:

@@ -23,6 +23,7 @@ def resources(request: Request, threads: int, attempt: int) -> dict[str, int | s
     """Resources of one job by their names in the plugin, for its first (1) or a later attempt."""
     growth = min(attempt, MOST)
     asked: dict[str, int | str] = {
+        "nodes": request.nodes,  # else GPUs of one job may lie on several
         "cpus_per_task": cpus(request, threads),
         "mem_mb": request.mem_mb * growth,
         "runtime": request.runtime * growth,
@@ -30,7 +31,7 @@ def resources(request: Request, threads: int, attempt: int) -> dict[str, int | s
     if request.nodes > 1:
         # One task a node, which `launch` starts: `mpi` keeps the plugin from starting the job in a step of its own.
         # `tasks_per_gpu` 0 keeps it from taking `tasks` for tasks of each GPU, and `gres` counts by node, `gpu` in all.
-        asked |= {"nodes": request.nodes, "mpi": "srun", "tasks": request.nodes, "tasks_per_gpu": 0}
+        asked |= {"mpi": "srun", "tasks": request.nodes, "tasks_per_gpu": 0}
         if request.gpu:
             asked["gres"] = ":".join(["gpu", *filter(None, [request.gpu_model]), str(request.gpu)])
     elif request.gpu:
