@@ -18,6 +18,11 @@ from posetables.stages.artifacts import Artifacts
 # The programs of the environment that runs Snakemake, whether or not somebody activated it.
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
 
+# A disk of the node. SLURM_TMPDIR is looked up here, as the plugin's job step hides it from the job (0.6.1).
+scratch = config.get("scratch", os.environ.get("POSETABLES_SCRATCH", os.environ.get("SLURM_TMPDIR")))
+if scratch:
+    os.environ["POSETABLES_SCRATCH"] = scratch
+
 RECIPES = Recipes()
 ARTIFACTS = {scale: Artifacts(RECIPES, scale) for scale in SCALES}
 
