@@ -69,11 +69,11 @@ def watched(folder: Path, cluster: PrivateSlurm, run_in: Run) -> dict[str, Any]:
 def test_a_job_is_seen_running_on_its_node_and_its_cancellation_is_told(
     folder: Path, cluster: PrivateSlurm, run_in: Run, started: subprocess.Popen[bytes]
 ) -> None:
-    wait_until(lambda: "epoch 1" in read(folder / f"logs/mini/train/{TRAINING}/seed0/main.log"), "its first epoch")
+    wait_until(lambda: "epoch 1" in read(folder / f"logs/mini/train/{TRAINING}/seed0/main.log"), "its first epoch", 300)
     job = watched(folder, cluster, run_in)
     assert job["state"] == "running"
     cluster.ask("scancel", job["slurm_job"])
-    assert started.wait(120) == 1
+    assert started.wait(300) == 1
     assert f"stopped  train {TRAINING}/seed0/main: Slurm job {job['slurm_job']} on n1" in read(folder / "run")
     assert f"go on: snakemake {WEIGHTS} --profile slurm" in read(folder / "run")
 
@@ -82,7 +82,7 @@ def test_a_job_that_took_too_much_memory_names_the_key_to_raise(
     folder: Path, cluster: PrivateSlurm, run_in: Run, request: pytest.FixtureRequest
 ) -> None:
     ask(folder, mem_mb=100)
-    assert request.getfixturevalue("started").wait(120) == 1
+    assert request.getfixturevalue("started").wait(300) == 1
     done = run_in(folder, "posetables", "why", WEIGHTS, environment=cluster.environment)
     assert done.stdout.startswith("memory   train")
     assert "  change: raise mini.resources.train.mem_mb of params/scales.yaml\n" in done.stdout

@@ -18,11 +18,11 @@ def planned(snakemake: Snakemake) -> dict[str, tuple[str, str]]:
     done = snakemake("-n", *(path for each in Artifacts(Recipes(), "paper").everything() for path in each.tracked))
     assert done.returncode == 0, done.stderr
     found = {}
-    for block in re.split(r"\n(?=(?:local)?rule )", done.stdout + done.stderr):
-        rule, log = re.match(r"(?:local)?rule (\w+):", block), re.search(r"\n    log: (\S+)", block)
-        if rule is not None and log is not None:
-            outputs = re.search(r"\n    output: (.+)", block)
-            found |= dict.fromkeys(outputs[1].split(", "), (rule[1], log[1])) if outputs else {}
+    for block in re.split(r"\n(?= *(?:local)?rule )", done.stdout + done.stderr):  # those of a group are indented
+        rule, log = re.match(r" *(?:local)?rule (\w+):", block), re.search(r"\n +log: (\S+)", block)
+        outputs = re.search(r"\n +output: (.+)", block)
+        if rule is not None and log is not None and outputs is not None:
+            found |= dict.fromkeys(outputs[1].split(", "), (rule[1], log[1]))
     return found
 
 
