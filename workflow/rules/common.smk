@@ -78,7 +78,9 @@ onstart:
     except BlockingIOError:
         raise WorkflowError("another run is under way in this folder; wait for its end, then run again")
     ALONE.truncate(0)
-    ALONE.write(json.dumps({"at": BEGAN, "host": socket.gethostname(), "process": os.getpid(), "command": COMMAND}))
+    asked = sorted(str(file) for job in workflow.dag.targetjobs for file in job.output or job.input)
+    run = {"at": BEGAN, "host": socket.gethostname(), "process": os.getpid(), "command": COMMAND, "targets": asked}
+    ALONE.write(json.dumps(run))
     ALONE.flush()
 
 

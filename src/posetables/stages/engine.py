@@ -22,6 +22,8 @@ class EngineRun(BaseModel):
     process: int
     command: tuple[str, ...]
     """`snakemake` and its arguments."""
+    targets: tuple[str, ...]
+    """Files that it was asked for, by whatever name."""
 
 
 def last_run() -> EngineRun | None:

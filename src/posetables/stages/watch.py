@@ -45,9 +45,10 @@ class Watch:
 
     def __init__(self, scales: Sequence[Artifacts], target: str | None) -> None:
         self.target, self.finished = target, Finished()
-        asked = [target] if target else _asked(scales, engine.last_run())
+        run = engine.last_run()
+        asked = [target] if target else run.targets if run is not None else ()
         self.artifacts, self.ends = find(scales, asked)
-        self.title = " ".join(asked) or "everything"
+        self.title = target or (_title(self.ends) if asked else "everything")
 
     def picture(self) -> Picture:
         queue, run = slurm_jobs.queue(Path.cwd()), engine.last_run()
@@ -65,11 +66,9 @@ class Watch:
         )
 
 
-def _asked(scales: Sequence[Artifacts], run: EngineRun | None) -> list[str]:
-    """The artifacts that a command of Snakemake names."""
-    words = run.command[1:] if run is not None else ()
-    paths = {path for artifacts in scales for each in artifacts.everything() for path in each.tracked}
-    return [word for word in words if word in paths]
+def _title(ends: Sequence[Artifact]) -> str:
+    more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
+    return ends[0].tracked[0] + more
 
 
 def go_on(ends: Sequence[Artifact], run: EngineRun | None, target: str | None) -> list[str]:
