@@ -51,9 +51,10 @@ class Project:
         return line
 
     def files(self) -> dict[str, str]:
-        """Path -> content hash of everything but locks and remembered hashes; folders that something was made aside in
-        count as well."""
-        paths = [path for path in self.root.rglob("*") if path.suffix != ".lock" and ".posetables" not in path.parts]
+        """Path -> content hash of everything but locks, remembered hashes and checkpoints; folders that something was
+        made aside in count as well."""
+        passing = {".posetables", "checkpoints"}
+        paths = [path for path in self.root.rglob("*") if path.suffix != ".lock" and not passing & {*path.parts}]
         return {
             str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
             for path in paths

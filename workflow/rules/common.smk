@@ -14,6 +14,8 @@ from posetables.params import Recipes
 from posetables.recipe import SCALES, pick
 from posetables.stages import launch
 from posetables.stages.artifacts import Artifacts
+from posetables.stages.jobs import job_of
+from posetables.stages.slurm_jobs import queue
 
 # The programs of the environment that runs Snakemake, whether or not somebody activated it.
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
@@ -147,6 +149,19 @@ def request(wildcards, request_of):
 
 def compute(wildcards):
     return RECIPES.scale(scale_of(wildcards)).compute
+
+
+def after_its_twin(wildcards):
+    """Resource function: a job of the same training, which a Snakemake that was killed has left in the queue, ends
+    first. Its twin would hold a node for nothing until then, and finds the weights made, or a checkpoint."""
+    twin = slurm_queue(time.time() // 30).called(job_of(told(trained, wildcards)).comment)
+    return f"--dependency=afterany:{twin.number}" if twin is not None and (twin.runs or twin.waits) else ""
+
+
+@cache
+def slurm_queue(_):
+    """Asked once in half a minute, for all trainings together."""
+    return queue(Path.cwd())
 
 
 def drawing(wildcards):

@@ -10,6 +10,7 @@ rule train_stage:
     threads: cpus_of("train")
     resources:
         **asks("train"),
+        slurm_extra=after_its_twin,
     params:
         scale=scale_of,
         launch=launch_of("train"),
