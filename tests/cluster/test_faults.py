@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 TABLE = "results/mini/tables/hcrn_table1.csv"
 ROW = "hcrn/lsp-pc/vgg16-hcrn"
 WEIGHTS = f"results/mini/train/{ROW}/seed0/main/weights.safetensors"
-MADE = [
+PREDICTIONS, SCORES = (f"results/mini/{kind}/{ROW}/seed0/pyramid3" for kind in ("predictions", "scores"))
+MADE = [WEIGHTS, f"{PREDICTIONS}.parquet", f"{SCORES}.json"]
     WEIGHTS,
     f"results/mini/predictions/{ROW}/seed0/pyramid3.parquet",
     f"results/mini/scores/{ROW}/seed0/pyramid3.json",
