@@ -25,10 +25,6 @@ ROW = "hcrn/lsp-pc/vgg16-hcrn"
 WEIGHTS = f"results/mini/train/{ROW}/seed0/main/weights.safetensors"
 PREDICTIONS, SCORES = (f"results/mini/{kind}/{ROW}/seed0/pyramid3" for kind in ("predictions", "scores"))
 MADE = [WEIGHTS, f"{PREDICTIONS}.parquet", f"{SCORES}.json"]
-    WEIGHTS,
-    f"results/mini/predictions/{ROW}/seed0/pyramid3.parquet",
-    f"results/mini/scores/{ROW}/seed0/pyramid3.json",
-]
 LOG = f"logs/mini/train/{ROW}/seed0/main.log"
 PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "1")
 PATIENCE = 240.0
