@@ -76,6 +76,14 @@ def test_without_a_target_the_run_of_snakemake_is_watched(
     assert told.startswith(f"{TABLE}, mini scale")
 
 
+def test_another_scale_than_that_of_the_run_is_watched_whole(
+    unfinished: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_of_snakemake("all")
+    _, told = printed(capsys, "watch", "--scale", "lite", "--once")
+    assert told.startswith("everything, lite scale")
+
+
 def test_programs_are_told_the_same(failing: Project, capsys: pytest.CaptureFixture[str]) -> None:
     _, told = printed(capsys, "watch", TABLE, "--json")
     found = json.loads(told)

@@ -45,8 +45,7 @@ class Watch:
 
     def __init__(self, scales: Sequence[Artifacts], target: str | None) -> None:
         self.target, self.finished = target, Finished()
-        run = engine.last_run()
-        asked = [target] if target else run.targets if run is not None else ()
+        asked = [target] if target else _asked(scales, engine.last_run())
         self.artifacts, self.ends = find(scales, asked)
         self.title = target or (_title(self.ends) if asked else "everything")
 
@@ -64,6 +63,12 @@ class Watch:
             run=going,
             go_on=go_on(self.ends, run, self.target),
         )
+
+
+def _asked(scales: Sequence[Artifacts], run: EngineRun | None) -> list[str]:
+    """What a run was asked for at these scales."""
+    known = {path for artifacts in scales for each in artifacts.everything() for path in each.tracked}
+    return [path for path in run.targets if path in known] if run is not None else []
 
 
 def _title(ends: Sequence[Artifact]) -> str:
