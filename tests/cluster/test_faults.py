@@ -140,6 +140,7 @@ def test_a_time_limit_that_strikes_twice_costs_two_attempts_and_no_step(row: Row
     controller, run, struck = row.start(), None, []
     for epoch in (4, 8):
         run = row.until_epoch(epoch, other_than=run)
+        os.kill(run.process, signal.SIGSTOP)  # Slurm looks at limits twice a minute, and wakes what it ends
         row.slurm.ask("scontrol", "update", f"jobid={run.job}", "EndTime=now")
         struck.append(run.job)
     assert row.ends(controller) == 0, row.told()

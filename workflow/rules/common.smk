@@ -154,6 +154,8 @@ def compute(wildcards):
 def after_its_twin(wildcards):
     """Resource function: a job of the same training, which a Snakemake that was killed has left in the queue, ends
     first. Its twin would hold a node for nothing until then, and finds the weights made, or a checkpoint."""
+    if workflow.local_exec or not workflow.is_main_process:
+        return ""
     twin = slurm_queue(time.time() // 30).called(job_of(told(trained, wildcards)).comment)
     return f"--dependency=afterany:{twin.number}" if twin is not None and (twin.runs or twin.waits) else ""
 
