@@ -18,10 +18,10 @@ from posetables.params import Recipes
 from posetables.progress import say
 from posetables.provenance.artifact import Artifact, make
 from posetables.recipe import SCALES, Experiment, ScaleName, pick
+from posetables.running.scratch import near
+from posetables.running.shortage import shortage
 from posetables.stages.artifacts import Artifacts
 from posetables.stages.native import folder_of
-from posetables.stages.scratch import near
-from posetables.stages.shortage import shortage
 
 Verb = Callable[[Artifacts, argparse.Namespace], int | None]
 """Does one thing; the exit status, or None for 0."""
@@ -462,9 +462,9 @@ def status(artifacts: Artifacts, options: argparse.Namespace) -> None:
 
 def plan(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Print what would run, what it brings here and how long it takes; nothing is run."""
-    from posetables.stages import limits
-    from posetables.stages import plan as stage
-    from posetables.stages.cluster import Asked
+    from posetables.running import limits
+    from posetables.running import plan as stage
+    from posetables.running.cluster import Asked
     from posetables.views import plan as view
 
     profile = limits.profile()
@@ -472,7 +472,7 @@ def plan(artifacts: Artifacts, options: argparse.Namespace) -> None:
     with Asked() as asked:
         found = stage.plan(*given)
         if options.probe:
-            from posetables.stages import probe
+            from posetables.running import probe
 
             probe.probe([job.artifact for job in found.jobs], artifacts)
             found = stage.plan(*given)
@@ -485,7 +485,7 @@ def plan(artifacts: Artifacts, options: argparse.Namespace) -> None:
 
 def watch(artifacts: Artifacts, options: argparse.Namespace) -> None:
     """Show a run while it goes on: jobs by stage, loss of each training, failures, time left."""
-    from posetables.stages.watch import Watch
+    from posetables.running.watch import Watch
     from posetables.views import watch as view
 
     watched = Watch(_scales(artifacts, options), options.target)
@@ -499,7 +499,7 @@ def watch(artifacts: Artifacts, options: argparse.Namespace) -> None:
 
 def why(artifacts: Artifacts, options: argparse.Namespace) -> int:
     """Print why jobs failed, what to change, and the command to go on; 1 if any has failed."""
-    from posetables.stages import watch as stage
+    from posetables.running import watch as stage
     from posetables.views import triage as view
 
     found, command = stage.failed(_scales(artifacts, options), options.target, options.since)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engines import Run
+from posetables.running import launch
 from posetables.schemas import Request
-from posetables.stages import launch
 from private_slurm import PrivateSlurm
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]

@@ -44,7 +44,7 @@ def test_failures_of_an_earlier_run_are_not_told_again(offline: Path, run_in: Ru
 
 
 def test_a_reason_that_cannot_be_told_hides_nothing(offline: Path, run_in: Run) -> None:
-    (offline / "src/posetables/stages/triage.py").write_text("raise RuntimeError\n")
+    (offline / "src/posetables/running/triage.py").write_text("raise RuntimeError\n")
     done = run_in(offline, "snakemake", LABELS)
     assert done.returncode == 1
     assert "Error in rule fetch_dataset" in done.stderr

@@ -8,8 +8,8 @@ import pytest
 
 from engines import Snakemake
 from posetables.params import Recipes
+from posetables.running.jobs import job_of
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.jobs import job_of
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,16 @@ from pathlib import Path
 from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.recipe import SCALES, pick
-from posetables.stages import launch
+from posetables.running import launch, scratch
+from posetables.running.jobs import job_of
+from posetables.running.slurm_jobs import queue
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.jobs import job_of
-from posetables.stages.slurm_jobs import queue
 
 # The programs of the environment that runs Snakemake, whether or not somebody activated it.
 os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), *os.get_exec_path()]))
 
-# A disk of the node. SLURM_TMPDIR is looked up here, as the plugin's job step hides it from the job (0.6.1).
-scratch = config.get("scratch", os.environ.get("POSETABLES_SCRATCH", os.environ.get("SLURM_TMPDIR")))
-if scratch:
-    os.environ["POSETABLES_SCRATCH"] = scratch
+# For the jobs of this process: the plugin's job step (0.6.1) hides Slurm's variables from them.
+scratch.keep_setting()
 
 RECIPES = Recipes()
 ARTIFACTS = {scale: Artifacts(RECIPES, scale) for scale in SCALES}

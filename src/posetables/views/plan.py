@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from posetables.stages.cluster import Unknown
+from posetables.running.cluster import Unknown
 from posetables.views.console import console
 
 if TYPE_CHECKING:
-    from posetables.stages.limits import Limits
-    from posetables.stages.plan import Job, Part, Plan
+    from posetables.running.limits import Limits
+    from posetables.running.plan import Job, Part, Plan
 
 STAGES = (
     "fetch", "annotate", "crop", "detect", "train", "predict", "adopt", "score", "measure", "speed", "tabulate", "draw",

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from posetables.stages.failures import Failure
+from posetables.running.failures import Failure
 from posetables.views.console import console
 
 

@@ -14,9 +14,9 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from posetables.stages.job_states import Seen
-from posetables.stages.jobs import RULES
-from posetables.stages.watch import Picture
+from posetables.running.job_states import Seen
+from posetables.running.jobs import RULES
+from posetables.running.watch import Picture
 from posetables.views import triage
 from posetables.views.console import console
 

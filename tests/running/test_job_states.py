@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from posetables.params import Recipes
+from posetables.running.engine import is_locked
+from posetables.running.job_states import Finished, Seen, look
+from posetables.running.slurm_jobs import Queue, SlurmJob
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.engine import is_locked
-from posetables.stages.job_states import Finished, Seen, look
-from posetables.stages.slurm_jobs import Queue, SlurmJob
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -16,12 +16,12 @@ from posetables import logs
 from posetables.logs import Attempt
 from posetables.provenance import manifest
 from posetables.provenance.artifact import Artifact
-from posetables.stages import training_progress
+from posetables.running import training_progress
+from posetables.running.engine import is_locked
+from posetables.running.jobs import Job, job_of
+from posetables.running.slurm_jobs import Queue, SlurmJob
+from posetables.running.training_progress import Progress
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.engine import is_locked
-from posetables.stages.jobs import Job, job_of
-from posetables.stages.slurm_jobs import Queue, SlurmJob
-from posetables.stages.training_progress import Progress
 
 State = Literal["done", "running", "pending", "failed"]
 

@@ -15,7 +15,8 @@ import pytest
 
 from posetables.params import Recipes
 from posetables.provenance.artifact import Artifact
-from posetables.stages import predict, scratch, train
+from posetables.running import scratch
+from posetables.stages import predict, train
 from posetables.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:

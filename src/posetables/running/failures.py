@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from posetables.stages.job_states import Seen
-from posetables.stages.slurm_jobs import SlurmJob, accounts
-from posetables.stages.triage import Facts, Verdict, judge
+from posetables.running.job_states import Seen
+from posetables.running.slurm_jobs import SlurmJob, accounts
+from posetables.running.triage import Facts, Verdict, judge
 
 SLURM_LOGS = (Path("logs/slurm"), Path(".snakemake/slurm_logs"))
 """Where the plugin lets Slurm write: as our profile has it, and by itself."""

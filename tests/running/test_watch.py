@@ -16,10 +16,10 @@ import pytest
 from posetables.cli import main
 from posetables.logs import Attempt
 from posetables.provenance.artifact import Artifact
-from posetables.stages.job_states import Seen, State
-from posetables.stages.jobs import job_of
-from posetables.stages.training_progress import Progress
-from posetables.stages.watch import time_left
+from posetables.running.job_states import Seen, State
+from posetables.running.jobs import job_of
+from posetables.running.training_progress import Progress
+from posetables.running.watch import time_left
 
 if TYPE_CHECKING:
     from conftest import Project

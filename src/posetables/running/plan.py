@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from posetables.errors import InputError
 from posetables.recipe import pick
-from posetables.stages import sizes
-from posetables.stages.estimates import Estimate, estimate, request_of
+from posetables.running import sizes
+from posetables.running.estimates import Estimate, estimate, request_of
 from posetables.stages.status import status
 
 if TYPE_CHECKING:
     from posetables.provenance.artifact import Artifact
+    from posetables.running.sizes import Download
     from posetables.schemas import Request
     from posetables.stages.artifacts import Artifacts
-    from posetables.stages.sizes import Download
 
 MADE = ("current", "behind")
 

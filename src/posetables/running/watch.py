@@ -11,12 +11,12 @@ from pathlib import Path
 from posetables.errors import InputError
 from posetables.provenance.artifact import Artifact
 from posetables.recipe import ScaleName
-from posetables.stages import engine, slurm_jobs
+from posetables.running import engine, slurm_jobs
+from posetables.running.engine import EngineRun
+from posetables.running.failures import Failure, failures
+from posetables.running.job_states import Finished, Seen, look
+from posetables.running.slurm_jobs import Queue
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.engine import EngineRun
-from posetables.stages.failures import Failure, failures
-from posetables.stages.job_states import Finished, Seen, look
-from posetables.stages.slurm_jobs import Queue
 from posetables.stages.status import is_named
 
 

@@ -18,11 +18,11 @@ from posetables.data.loading import Batch
 from posetables.models.parallel import divide
 from posetables.progress import say, track
 from posetables.provenance import manifest
+from posetables.running import probes, sizes
+from posetables.running.estimates import request_of
 from posetables.stages import network as networks
 from posetables.stages import predict as testing
-from posetables.stages import probes, sizes
 from posetables.stages import train as training
-from posetables.stages.estimates import request_of
 
 if TYPE_CHECKING:
     from posetables.provenance.artifact import Artifact

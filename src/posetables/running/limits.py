@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from posetables import yaml_files
 from posetables.errors import InputError
-from posetables.stages import launch
-from posetables.stages.cluster import Asked, Partition, Unknown, unmet
-from posetables.stages.estimates import kind_of
+from posetables.running import launch
+from posetables.running.cluster import Asked, Partition, Unknown, unmet
+from posetables.running.estimates import kind_of
 
 if TYPE_CHECKING:
+    from posetables.running.plan import Job
     from posetables.schemas import Request
     from posetables.stages.artifacts import Artifacts
-    from posetables.stages.plan import Job
 
 PROFILE = Path("slurm/config.yaml")
 

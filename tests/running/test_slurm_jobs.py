@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from posetables.stages import slurm_jobs
+from posetables.running import slurm_jobs
 
 TRAINING = "rule_train_stage_wildcards_mini__hcrn_lsp-pc_hg_0_main"
 SQUEUE = f"""\

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from posetables.data.sources import MIRROR_VARIABLE
 from posetables.recipe import SCALES
-from posetables.stages import probes
+from posetables.running import probes
 from posetables.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:

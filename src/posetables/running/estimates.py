@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from posetables.provenance import manifest
-from posetables.stages import probes
+from posetables.running import probes
 from posetables.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:

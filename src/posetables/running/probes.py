@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posetables.provenance import identity
-from posetables.stages import sizes
+from posetables.running import sizes
 
 if TYPE_CHECKING:
     from posetables.provenance.artifact import Artifact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from posetables.stages.triage import Facts, Kind, judge
+from posetables.running.triage import Facts, Kind, judge
 
 CRASH = (
     "epoch 1: loss 0.3",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from posetables.running import launch
 from posetables.schemas import Request
-from posetables.stages import launch
 
 ONE = Request(gpu=1, mem_mb=1000, runtime=60)
 

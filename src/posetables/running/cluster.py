@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from posetables.stages import launch
+from posetables.running import launch
 
 if TYPE_CHECKING:
     from posetables.schemas import Request

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from posetables.running.cluster import Asked, Node, Partition, Unknown, gpus, minutes, parse, unmet
 from posetables.schemas import Request
-from posetables.stages.cluster import Asked, Node, Partition, Unknown, gpus, minutes, parse, unmet
 
 PRINTED = Path(__file__).parent / "slurm"
 FITS = {"gpu": 1, "cpus": 4, "mem_mb": 8000, "runtime": 2880}
@@ -119,7 +119,7 @@ def test_a_controller_that_is_gone_costs_a_line(
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr("posetables.stages.cluster.PATIENCE", 0.2)
+    monkeypatch.setattr("posetables.running.cluster.PATIENCE", 0.2)
     with Asked() as asked:
         answer = asked.answer("gpu")
     assert isinstance(answer, Unknown)

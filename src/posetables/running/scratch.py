@@ -26,6 +26,12 @@ from posetables.provenance.manifest import Content
 SETTING, OF_JOB = "POSETABLES_SCRATCH", "SLURM_TMPDIR"
 
 
+def keep_setting() -> None:
+    """Let what is started from here find the job's own folder by the setting's name as well."""
+    if OF_JOB in os.environ:
+        os.environ.setdefault(SETTING, os.environ[OF_JOB])
+
+
 def near(artifact: Artifact, stage: Stage) -> Stage:
     """The stage, given crops on the node's own disk in place of those that the artifact is made from."""
 

@@ -8,8 +8,8 @@ import pytest
 
 from posetables.params import Recipes
 from posetables.provenance.artifact import Artifact
+from posetables.running.jobs import job_of
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.jobs import job_of
 
 
 def made(manifest: str) -> Artifact:

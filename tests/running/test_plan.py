@@ -16,13 +16,14 @@ import pytest
 from posetables.cli import main
 from posetables.params import Recipes
 from posetables.provenance.artifact import Artifact
+from posetables.running import sizes
+from posetables.running.cluster import Node, Partition
+from posetables.running.estimates import Estimate
+from posetables.running.limits import Profile, limits, profile
+from posetables.running.plan import Job, longest_path, to_make, wall_seconds
 from posetables.schemas import Request
-from posetables.stages import checkpoints, sizes
+from posetables.stages import checkpoints
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.cluster import Node, Partition
-from posetables.stages.estimates import Estimate
-from posetables.stages.limits import Profile, limits, profile
-from posetables.stages.plan import Job, longest_path, to_make, wall_seconds
 
 if TYPE_CHECKING:
     from conftest import Project
