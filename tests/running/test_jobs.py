@@ -12,8 +12,8 @@ from posetables.running.jobs import job_of
 from posetables.stages.artifacts import Artifacts
 
 
-def made(manifest: str) -> Artifact:
-    return Artifact(stage="", recipe={}, modules=(), outputs={}, manifest=Path(manifest))
+def made(manifest: str, stage: str = "") -> Artifact:
+    return Artifact(stage=stage, recipe={}, modules=(), outputs={}, manifest=Path(manifest))
 
 
 TRAINING = made("results/mini/train/hcrn/lsp-pc/vgg16-hcrn/seed0/main/manifest.json")
@@ -29,16 +29,17 @@ def test_the_comment_is_the_one_by_which_the_plugin_submits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("manifest", "key"),
+    ("manifest", "stage", "key"),
     [
-        ("results/train/hcrn/lsp-pc/hg/seed0/main/manifest.json", "paper.resources.train"),
-        ("results/lite/predictions/hcrn/lsp-pc/hg/seed0/pyramid3.manifest.json", "lite.resources.predict"),
-        ("data/prepared/mini/boxes/coco-val/hog/crops.manifest.json", "mini.resources.data"),
-        ("results/tables/hcrn_table1.manifest.json", None),
+        ("results/train/hcrn/lsp-pc/hg/seed0/main/manifest.json", "train", "paper.resources.train"),
+        ("results/lite/predictions/hcrn/lsp-pc/hg/seed0/pyramid3.manifest.json", "predict", "lite.resources.predict"),
+        ("results/lite/scores/hcrn/lsp-pc/hg/seed0/pyramid3.manifest.json", "score", "lite.resources.predict"),
+        ("data/prepared/mini/boxes/coco-val/hog/crops.manifest.json", "crop", "mini.resources.data"),
+        ("results/tables/hcrn_table1.manifest.json", "tabulate", None),
     ],
 )
-def test_what_it_asks_for_stands_under_a_key_of_its_scale(manifest: str, key: str | None) -> None:
-    assert job_of(made(manifest)).asks == key
+def test_what_it_asks_for_stands_under_a_key_of_its_scale(manifest: str, stage: str, key: str | None) -> None:
+    assert job_of(made(manifest, stage)).asks == key
 
 
 def test_every_artifact_has_a_log_of_its_own() -> None:

@@ -167,7 +167,8 @@ def test_of_a_training_under_way_the_rest_counts(planned: Planned, with_table: P
     (training,) = (each for each in _artifacts("mini").everything() if each.manifest == MANIFEST)
     folder = Path("results/mini/checkpoints") / training.identity
     folder.mkdir(parents=True)
-    (folder / "progress.json").write_text(json.dumps({"step": 30, "steps": 100, "seconds_per_step": 0.5}))
+    told = {"step": 30, "steps": 100, "epoch": 3, "epochs": 10, "host": "n1", "at": "2026-01-01T00:00:00+00:00"}
+    (folder / "progress.json").write_text(json.dumps(told | {"seconds_per_step": 0.5}))
     found = next(each for each in trainings(planned()) if each["manifest"] == str(MANIFEST))
     assert (found["origin"], found["seconds"]) == ("measured", 35.0)
 

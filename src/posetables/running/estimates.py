@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from posetables.provenance import manifest
-from posetables.running import probes
+from posetables.running import probes, training_progress
+from posetables.running.requests import kind_of
 from posetables.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 
 Origin = Literal["measured", "probed", "declared"]
 """By a manifest; by some steps on a processor, multiplied; by params/scales.yaml, which is an upper bound."""
-
-REQUESTS = {
-    "crop": "data",
-    "detect": "predict",
-    "train": "train",
-    "predict": "predict",
-    "measure": "measure",
-    "speed": "measure",
-}
-"""Stage -> what it is in `resources` of params/scales.yaml. The others are short and ask for nothing of their own."""
 
 SAME_AT_ALL_SCALES = ("annotate", "adopt", "score", "tabulate", "claims")
 """Work that no network's size changes: its time at one scale of real people is its time at the other."""
@@ -43,13 +33,6 @@ class Estimate:
     origin: Origin
     basis: str
     """The manifest, the processor or the key that says so."""
-
-
-def kind_of(artifact: Artifact) -> str | None:
-    """Its entry in `resources`, if it has one."""
-    if artifact.stage == "draw":
-        return "predict" if "posetables.stages.draw_heatmaps" in artifact.modules else "data"
-    return REQUESTS.get(artifact.stage)
 
 
 def request_of(artifact: Artifact, artifacts: Artifacts) -> Request | None:
@@ -85,12 +68,11 @@ def _rest(artifact: Artifact, artifacts: Artifacts) -> Estimate | None:
     """What is left of a training that is under way, or was interrupted: by the speed that it has told."""
     if artifact.stage != "train":
         return None
-    file = artifacts.checkpoints(artifact) / "progress.json"
-    try:
-        told = json.loads(file.read_text())
-        return Estimate((told["steps"] - told["step"]) * told["seconds_per_step"], "measured", str(file))
-    except (OSError, ValueError, KeyError, TypeError):
+    folder = artifacts.checkpoints(artifact)
+    told = training_progress.read(folder)
+    if told is None or told.seconds_left is None:
         return None
+    return Estimate(told.seconds_left, "measured", str(folder / "progress.json"))
 
 
 def _alike(artifact: Artifact, artifacts: Artifacts) -> Iterator[Path]:

@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
 
 from posetables.provenance.artifact import Artifact
-
-Asks = Literal["data", "train", "predict", "measure"]
-"""Key of `resources` in params/scales.yaml."""
+from posetables.running.requests import kind_of
 
 
 @dataclass(frozen=True)
@@ -23,8 +20,6 @@ class Rule:
     makes: str
     """Pattern of the manifest; its wildcards stand in the order in which Snakemake has them."""
     log: str
-    asks: Asks | None = None
-    """What is asked of a cluster for it; None: the default resources of the profile."""
 
 
 TESTED = "{experiment}/seed{seed}/{protocol}"
@@ -39,22 +34,17 @@ RULES = (
         "crop_boxes",
         "data/prepared/{inside}boxes/{dataset}-{split}/{detector}/crops.manifest.json",
         "logs/{inside}crop/{dataset}-{split}/{detector}.log",
-        "data",
     ),
-    Rule(
-        "crop_people", "data/prepared/{inside}{dataset}/crops.manifest.json", "logs/{inside}crop/{dataset}.log", "data"
-    ),
+    Rule("crop_people", "data/prepared/{inside}{dataset}/crops.manifest.json", "logs/{inside}crop/{dataset}.log"),
     Rule(
         "detect_people",
         "results/{inside}detections/{dataset}-{split}/{detector}.manifest.json",
         "logs/{inside}detect/{dataset}-{split}/{detector}.log",
-        "predict",
     ),
     Rule(
         "train_stage",
         "results/{inside}train/{experiment}/seed{seed}/{stage}/manifest.json",
         "logs/{inside}train/{experiment}/seed{seed}/{stage}.log",
-        "train",
     ),
     Rule(
         "adopt_predictions",
@@ -65,25 +55,21 @@ RULES = (
         "predict_people",
         f"results/{{inside}}predictions/{TESTED}.manifest.json",
         f"logs/{{inside}}predict/{TESTED}.log",
-        "predict",
     ),
     Rule(
         "measure_network",
         "results/{inside}scores/{experiment}/cost.manifest.json",
         "logs/{inside}measure/{experiment}.log",
-        "measure",
     ),
     Rule(
         "time_test",
         "results/{inside}scores/{experiment}/{protocol}.speed.manifest.json",
         "logs/{inside}speed/{experiment}/{protocol}.log",
-        "measure",
     ),
     Rule(
         "score_predictions",
         f"results/{{inside}}scores/{TESTED}.manifest.json",
         f"logs/{{inside}}score/{TESTED}.log",
-        "predict",  # one job of the cluster scores what it has predicted
     ),
     Rule(
         "submit_poses",
@@ -91,7 +77,7 @@ RULES = (
         f"logs/{{inside}}submit/{TESTED}.log",
     ),
     Rule("tabulate_item", "results/{inside}tables/{item}.manifest.json", "logs/{inside}tabulate/{item}.log"),
-    Rule("draw_figure", "results/{inside}figures/{item}.manifest.json", "logs/{inside}draw/{item}.log", "data"),
+    Rule("draw_figure", "results/{inside}figures/{item}.manifest.json", "logs/{inside}draw/{item}.log"),
     Rule("judge_claims", "results/{inside}claims/{paper}.manifest.json", "logs/{inside}claims/{paper}.log"),
 )
 """The first that fits makes an artifact."""
@@ -139,8 +125,8 @@ class Job:
     @property
     def asks(self) -> str | None:
         """Key of params/scales.yaml under which stands what it asks of a cluster."""
-        maps = "posetables.stages.draw_heatmaps" in self.artifact.modules
-        asks = "predict" if maps else self.rule.asks
+        # One job of the cluster scores what it has predicted.
+        asks = "predict" if self.artifact.stage == "score" else kind_of(self.artifact)
         return None if asks is None else f"{self.wildcards['inside'].strip('/') or 'paper'}.resources.{asks}"
 
 

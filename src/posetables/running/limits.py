@@ -11,7 +11,7 @@ from posetables import yaml_files
 from posetables.errors import InputError
 from posetables.running import launch
 from posetables.running.cluster import Asked, Partition, Unknown, unmet
-from posetables.running.estimates import kind_of
+from posetables.running.requests import kind_of
 
 if TYPE_CHECKING:
     from posetables.running.plan import Job

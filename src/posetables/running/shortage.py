@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 
-REQUESTS = {"train": "train", "predict": "predict", "detect": "predict", "measure": "measure", "speed": "measure"}
-"""Verb -> what it asks a cluster for, as params/scales.yaml calls it; of all others it is `data`."""
+from posetables.running.requests import REQUESTS
 
 ON_A_GPU = ("CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 ON_THE_HOST = (
