@@ -50,7 +50,7 @@ def test_one_process_is_started_by_nothing() -> None:
 
 def test_processes_of_one_node_are_started_by_torchrun() -> None:
     command = launch.launch(ONE.model_copy(update={"processes": 4}), 8)
-    assert command == "torchrun --standalone --nproc-per-node 4 --no-python "
+    assert command == "torchrun --standalone --nproc-per-node 4 --no-python -- "
 
 
 def test_on_several_nodes_srun_starts_one_torchrun_each() -> None:

@@ -49,11 +49,11 @@ def launch(request: Request, threads: int) -> str:
     if request.nodes == request.processes == 1:
         return ""
     if request.nodes == 1:
-        return f"torchrun --standalone --nproc-per-node {request.processes} --no-python "
+        return f"torchrun --standalone --nproc-per-node {request.processes} --no-python -- "
     return (
         # A step is given one CPU a task where it does not ask, whatever the job has.
         f"srun --overlap --nodes {request.nodes} --ntasks {request.nodes} --ntasks-per-node 1"
         f" --cpus-per-task {cpus(request, threads)}"
         f" torchrun --nnodes {request.nodes} --nproc-per-node {request.processes} --rdzv-backend c10d"
-        ' --rdzv-endpoint "$(hostname):$((20000 + SLURM_JOB_ID % 20000))" --rdzv-id "$SLURM_JOB_ID" --no-python '
+        ' --rdzv-endpoint "$(hostname):$((20000 + SLURM_JOB_ID % 20000))" --rdzv-id "$SLURM_JOB_ID" --no-python -- '
     )
