@@ -193,6 +193,17 @@ def test_a_misspelt_key_is_told_with_the_right_one(project: Project, file: str, 
         resolve()
 
 
+def test_gpus_without_as_many_processes_are_refused(project: Project) -> None:
+    project.edit("params/scales.yaml", lambda scales: scales["mini"]["resources"]["train"].update(gpu=4))
+    with pytest.raises(InputError, match="mini.resources.train: gpu: 4 needs as many processes, not 1"):
+        resolve()
+
+
+def test_the_shares_of_a_training_are_those_of_its_stages(project: Project) -> None:
+    project.edit(EXPERIMENTS, lambda content: content["trainings"]["hourglass"].update(shares=4))
+    assert Recipes().experiment("hcrn/lsp-pc/hg", "mini").stage("main").shares == 4
+
+
 @pytest.mark.parametrize(
     ("part", "good", "misspelt"),
     [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, model_validator
 
 from posetables.recipe import Augment, Codec, Compute, Method, Optimizer, Params, Protocol
 
@@ -94,6 +94,12 @@ class Request(Params):
     runtime: int = Field(gt=0, description="minutes")
     nodes: int = Field(1, gt=0)
     processes: int = Field(1, gt=0, description="on each node: as many as it gives GPUs")
+
+    @model_validator(mode="after")
+    def _has_a_process_for_each_gpu(self) -> Self:
+        if self.gpu and self.processes != self.gpu:
+            raise ValueError(f"gpu: {self.gpu} needs as many processes, not {self.processes}")
+        return self
 
 
 class Requests(Params):

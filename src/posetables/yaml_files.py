@@ -54,7 +54,7 @@ def validate(path: Path, content: Any, kind: type[Model], *prefix: str) -> Model
     except ValidationError as error:
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key explains more
         key = ".".join((*prefix, *(str(part) for part in first["loc"])))
-        message = first["msg"]
+        message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             close = difflib.get_close_matches(str(first["loc"][-1]), _all_fields(kind), n=1)
             message = "unknown key" + (f"; did you mean {close[0]!r}?" if close else "; remove it")

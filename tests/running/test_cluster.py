@@ -55,11 +55,11 @@ def test_what_fits_is_not_warned_of(partition: Partition) -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"gpu": 3}, "gpu: 3 where no node has more than 2"),
+        ({"gpu": 3, "processes": 3, "cpus": 1}, "gpu: 3 where no node has more than 2"),
         ({"gpu_model": "h200"}, "gpu_model: 1 h200, of fake, where no node has more than 0"),
         ({"cpus": 5}, "cpus: 5 where no node has more than 4"),
         ({"cpus": None}, "cpus: 8 where no node has more than 4"),
-        ({"cpus": 2, "processes": 3}, "cpus: 6 where no node has more than 4"),
+        ({"cpus": 2, "gpu": 0, "processes": 3}, "cpus: 6 where no node has more than 4"),
         ({"mem_mb": 8001}, "mem_mb: 8001 where no node has more than 8000"),
         ({"runtime": 2881}, "runtime: 2881 minutes, where a job has 2880 at most"),
         ({"nodes": 2}, "nodes: 2, where a job has 1 at most"),

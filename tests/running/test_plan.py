@@ -175,7 +175,7 @@ def test_of_a_training_under_way_the_rest_counts(planned: Planned, with_table: P
 
 def test_a_cpu_measures_nothing_of_what_asks_for_a_gpu(planned: Planned, with_table: Project) -> None:
     train_longer(with_table)
-    with_table.edit(SCALES, lambda scales: scales["mini"]["resources"]["train"].update(gpu=2, runtime=90))
+    with_table.edit(SCALES, lambda scales: scales["mini"]["resources"]["train"].update(gpu=2, processes=2, runtime=90))
     found = planned()
     assert {each["origin"] for each in trainings(found)} == {"declared"}
     assert found["gpu_seconds"]["declared"] == 2 * (2 * 90 * 60)
