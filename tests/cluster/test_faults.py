@@ -77,11 +77,16 @@ class Row:
         return log.read_text()
 
     @property
-    def restarts(self) -> int:
-        """How often the finished training went on from a checkpoint."""
+    def record(self) -> manifest.Manifest:
+        """Of the finished training."""
         record = manifest.read(self.folder / WEIGHTS.replace("weights.safetensors", "manifest.json"))
         assert record is not None
-        return record.circumstances.restarts
+        return record
+
+    @property
+    def restarts(self) -> int:
+        """How often it went on from a checkpoint."""
+        return self.record.circumstances.restarts
 
     def ends(self, controller: subprocess.Popen[bytes]) -> int:
         return controller.wait(PATIENCE)
@@ -255,6 +260,6 @@ def test_a_controller_that_was_killed_and_started_again_neither_loses_nor_double
     os.killpg(first.pid, signal.SIGKILL)
     second = row.start()
     assert row.ends(second) == 0, row.told()
-    assert row.state(run.job) == "COMPLETED"
+    assert row.record.circumstances.slurm_job == run.job
     assert row.restarts == 0
     assert row.is_finished_as_before()

@@ -1,10 +1,11 @@
+# Updated, for Snakemake: else it would delete weights that were finished after it had taken their job for lost.
 rule train_stage:
     input:
         files_of(trained),
     output:
-        "results/{inside}train/{experiment}/seed{seed}/{stage}/weights.safetensors",
-        "results/{inside}train/{experiment}/seed{seed}/{stage}/history.csv",
-        "results/{inside}train/{experiment}/seed{seed}/{stage}/manifest.json",
+        update("results/{inside}train/{experiment}/seed{seed}/{stage}/weights.safetensors"),
+        update("results/{inside}train/{experiment}/seed{seed}/{stage}/history.csv"),
+        update("results/{inside}train/{experiment}/seed{seed}/{stage}/manifest.json"),
     log:
         "logs/{inside}train/{experiment}/seed{seed}/{stage}.log",
     threads: cpus_of("train")
