@@ -22,7 +22,8 @@ def planned(snakemake: Snakemake) -> dict[str, tuple[str, str]]:
         rule, log = re.match(r" *(?:local)?rule (\w+):", block), re.search(r"\n +log: (\S+)", block)
         outputs = re.search(r"\n +output: (.+)", block)
         if rule is not None and log is not None and outputs is not None:
-            found |= dict.fromkeys(outputs[1].split(", "), (rule[1], log[1]))
+            paths = outputs[1].replace(" (update)", "").split(", ")
+            found |= dict.fromkeys(paths, (rule[1], log[1]))
     return found
 
 
