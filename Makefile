@@ -11,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TABLE := hcrn_table1
 
-.PHONY: run test on-slurm elsewhere quick lint bench setup
+.PHONY: run test elsewhere on-slurm faults quick lint bench setup
 
 run: setup
 	$(BIN)/snakemake results/mini/tables/$(TABLE).csv
@@ -19,13 +19,18 @@ run: setup
 
 # Those on a Slurm of their own mostly wait for it: the others use the time.
 test: lint
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target on-slurm elsewhere
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target elsewhere on-slurm faults
 
-on-slurm: setup
-	$(BIN)/pytest -m slurm
+FAULTS := tests/cluster/test_faults.py
 
 elsewhere: setup
 	$(BIN)/pytest -m "not slurm"
+
+on-slurm: setup
+	$(BIN)/pytest -m slurm --ignore=$(FAULTS)
+
+faults: setup
+	$(BIN)/pytest $(FAULTS)
 
 quick: setup
 	$(BIN)/pytest -m "not slow"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from engines import environment_of
+from engines import Run, environment_of, write_clone
 from posetables import logs
 from posetables.provenance import manifest
 from posetables.provenance.hashes import sha256
@@ -20,18 +20,18 @@ from private_slurm import PrivateSlurm, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
-TABLE = "results/mini/tables/hcrn_table1.csv"
+TABLE = "results/mini/tables/hcrn_table3.csv"
 ROW = "hcrn/lsp-pc/vgg16-hcrn"
 WEIGHTS = f"results/mini/train/{ROW}/seed0/main/weights.safetensors"
 PREDICTIONS, SCORES = (f"results/mini/{kind}/{ROW}/seed0/pyramid3" for kind in ("predictions", "scores"))
-MADE = [WEIGHTS, f"{PREDICTIONS}.parquet", f"{SCORES}.json"]
+MADE = [WEIGHTS, f"{PREDICTIONS}.parquet", f"{SCORES}.json", TABLE]
 LOG = f"logs/mini/train/{ROW}/seed0/main.log"
 PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "1")
 PATIENCE = 240.0
 
 
 class Row:
-    """A clone with HCRN's Table I but for one row, whose training is made again through Slurm."""
+    """A clone with HCRN's Table III but for one row, whose training is made again through Slurm."""
 
     def __init__(self, folder: Path, slurm: PrivateSlurm) -> None:
         self.folder, self.slurm = folder, slurm
@@ -122,11 +122,19 @@ class Row:
         wait_until(lambda: not self.slurm.ask("squeue", "-h"), "the end of all jobs", PATIENCE)
 
 
+@pytest.fixture(scope="module")
+def with_table(run_in: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_clone(tmp_path_factory.mktemp("table"))
+    done = run_in(folder, "snakemake", TABLE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
 @pytest.fixture
-def row(made: Path, cluster: PrivateSlurm, tmp_path: Path) -> Iterator[Row]:
+def row(with_table: Path, cluster: PrivateSlurm, tmp_path: Path) -> Iterator[Row]:
     folder = tmp_path / "clone"
     forgotten = shutil.ignore_patterns(".snakemake", ".posetables")
-    shutil.copytree(made, folder, ignore=forgotten, copy_function=shutil.copyfile, symlinks=True)
+    shutil.copytree(with_table, folder, ignore=forgotten, copy_function=shutil.copyfile, symlinks=True)
     row = Row(folder, cluster)
     yield row
     row.close()
