@@ -1,5 +1,6 @@
 #   make run      HCRN Table I at mini scale (synthetic people, no download), printed
 #   make test     every check: style, types, layers of imports, workflow, tests
+#   make faults   kills, lost nodes and time limits on a Slurm of its own, and DVC and watch there
 #   make quick    the tests, but for those that run whole workflows
 #   make lint     the checks without the tests
 #   make bench    speed against what others do, as ratios
@@ -11,23 +12,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 TABLE := hcrn_table1
 
-.PHONY: run test elsewhere on-slurm faults quick lint bench setup
+.PHONY: run test faults quick lint bench setup
 
 run: setup
 	$(BIN)/snakemake results/mini/tables/$(TABLE).csv
 	$(BIN)/posetables show $(TABLE) --scale mini
 
-# Those on a Slurm of their own mostly wait for it: the others use the time.
+# As long as all the others together, and only for whoever has Slurm: what goes wrong on a cluster.
+FAULTS := $(addprefix tests/cluster/,test_faults.py test_watch.py test_dvc.py)
+
 test: lint
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target elsewhere on-slurm faults
-
-FAULTS := tests/cluster/test_faults.py
-
-elsewhere: setup
-	$(BIN)/pytest -m "not slurm"
-
-on-slurm: setup
-	$(BIN)/pytest -m slurm --ignore=$(FAULTS)
+	$(BIN)/pytest $(FAULTS:%=--ignore=%)
 
 faults: setup
 	$(BIN)/pytest $(FAULTS)
