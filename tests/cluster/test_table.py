@@ -49,8 +49,8 @@ def test_the_table_is_that_of_a_local_run_but_for_its_times(through_slurm: Path,
 
 
 def test_both_nodes_worked(through_slurm: Path, cluster: PrivateSlurm) -> None:
-    jobs = cluster.ask("sacct", "-XPn", "-o", "nodelist,state").split()
-    assert {job.split("|")[0] for job in jobs} >= set(NODES)  # those of other tests as well
+    jobs = [job.split("|") for job in cluster.ask("sacct", "-XPn", "-o", "nodelist,workdir").splitlines()]
+    assert {nodes for nodes, folder in jobs if Path(folder) == through_slurm} == set(NODES)
 
 
 def test_one_job_times_all_networks_on_a_node_that_it_has_to_itself(through_slurm: Path, cluster: PrivateSlurm) -> None:
