@@ -104,7 +104,7 @@ def gaussians(joints: np.ndarray, visible: np.ndarray, side: int, sigma: float) 
 
 def stored(crops: Crops, recipe: Experiment) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The same from stored crops, with the background map besides."""
-    batches = Batches(recipe, recipe.input, PEOPLE, 0, torch.device("cpu"))
+    batches = Batches(recipe, recipe.stage(recipe.final_stage), recipe.input, PEOPLE, 0, torch.device("cpu"))
     for batch in training_batches([crops], 0, BATCH, range(PEOPLE // BATCH)):
         images, truth = batches(batch)
         side = recipe.input // STRIDE

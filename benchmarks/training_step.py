@@ -36,7 +36,7 @@ def main() -> None:
     device = torch.device("cpu")
     network = networks.build(recipe.network, recipe.skeleton).to(device).train()
     optimizer = build_optimizer(stage.optimizer, list(network.parameters()))
-    crop = Batches(recipe, networks.sides(network, recipe.input), PEOPLE, 0, device)
+    crop = Batches(recipe, stage, networks.sides(network, recipe.input), PEOPLE, 0, device)
     feeding, targets, inside = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         raw, splits = Path(folder), {"train": (1, PEOPLE)}

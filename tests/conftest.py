@@ -111,6 +111,7 @@ def table_project(prepared_project: Path, tmp_path_factory: pytest.TempPathFacto
         if entry.name != "hcrn":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     (root / "params/papers/hcrn/claims.yaml").unlink(missing_ok=True)
+    _edit(root / "params/scales.yaml", lambda scales: scales["mini"].update(input={368: 64, 384: 64}))
     tables = root / "params/papers/hcrn/tables.yaml"
     table = yaml.safe_load(tables.read_text())["hcrn_table1"] | {"rows": ROWS}
     tables.write_text(yaml.safe_dump({"hcrn_table1": table}, sort_keys=False))

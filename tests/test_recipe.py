@@ -67,28 +67,32 @@ def test_the_paper_scale_is_what_hcrn_states() -> None:
     recipe = REAL.experiment("hcrn/lsp-pc/vgg16-hcrn", "paper")
     (training,) = recipe.stages.values()
     assert recipe.input == 368
-    assert recipe.augment.model_dump() == {"rotation": 40, "scale": (0.7, 1.3), "flip": 0.5}
+    assert recipe.augment.model_dump() == {"rotation": 40, "scale": (0.7, 1.3), "flip": 0.5, "colour": (1, 1)}
     assert recipe.codecs["*"].model_dump() == {
         "target": "disc", "radius": 10, "loss": "cross-entropy", "background": True, "activation": "sigmoid",
+        "finest": None, "structure": 0,
     }  # fmt: skip
     assert (training.optimizer.name, training.epochs) == ("sgd", 250)
 
 
 def without_what_a_scale_may_change(name: str, scale: Any) -> dict[str, Any]:
-    recipe = REAL.experiment(name, scale)
+    recipe, side = REAL.experiment(name, scale), REAL.experiment(name, "paper").input
     content = recipe.model_dump(mode="json", exclude={"input", "compute"})
-    sizes = REAL.scale("mini").networks[recipe.network.arguments["backbone"]].keys()  # type: ignore[index]
+    networks, backbone = REAL.scale("mini").networks, str(recipe.network.arguments["backbone"])
+    sizes = networks.get(f"{recipe.network.paper}/{backbone}", networks[backbone])
     for size in sizes:
         content["network"]["arguments"].pop(size, None)
     for codec in content["codecs"].values():
         del codec["radius"]
     for protocol in content["protocols"].values():
-        protocol["blur"] = pytest.approx(protocol["blur"] * 368 / recipe.input)
+        protocol["blur"] = pytest.approx(protocol["blur"] * side / recipe.input)
         boxes = protocol["boxes"]
         protocol["boxes"] = REAL.scale("mini").detectors.get(boxes, boxes)
     for stage in content["stages"].values():
         for key in ("epochs", "batch", "warmup", "init"):
             del stage[key]
+        if stage["masking"]:
+            stage["masking"]["patch"] = pytest.approx(stage["masking"]["patch"] * side / recipe.input)
         del stage["optimizer"]["lr"], stage["optimizer"]["clip"]
     return content
 
@@ -105,8 +109,8 @@ def test_every_experiment_is_narrower_and_shorter_at_a_small_scale(scale: Any) -
     for name in REAL.experiments:
         small, paper = REAL.experiment(name, scale), REAL.experiment(name, "paper")
         assert small.input < paper.input
-        assert small.network.arguments.keys() > {"backbone", "head"}
-        assert small.stages["main"].epochs < paper.stages["main"].epochs
+        assert small.network.arguments != paper.network.arguments
+        assert all(stage.epochs < paper.stages[key].epochs for key, stage in small.stages.items())
 
 
 # What a recipe is made of

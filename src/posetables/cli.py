@@ -79,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     verb(detect, "split", "detector")
     verb(crop, "dataset", "--boxes")
     verb(train, "experiment", "--seed", "--stage", "--workers")
+    verb(calibrate, "experiment", "--seed", "--protocol")
     verb(predict, "experiment", "--seed", "--protocol")
     verb(adopt, "experiment")
     verb(score, "experiment", "--seed", "--protocol")
@@ -229,6 +230,20 @@ def train(artifacts: Artifacts, options: argparse.Namespace) -> None:
         return stage.train(recipe, name, options.seed, inputs, outputs, checkpoints, options.workers)
 
     (_make_together if "RANK" in os.environ else _make)(artifact, near(artifact, run))
+
+
+def calibrate(artifacts: Artifacts, options: argparse.Namespace) -> None:
+    """Choose when a trained experiment looks for people again, by a protocol that does."""
+    name = artifacts.recipes.protocol(options.experiment, options.protocol)
+    recipe = artifacts.recipes.experiment(options.experiment, artifacts.scale).calibrated_by(name)
+    artifact = artifacts.calibrate(options.experiment, name, options.seed)
+
+    def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
+        from posetables.stages import calibrate as stage
+
+        return stage.calibrate(recipe, recipe.protocol(name), inputs, outputs)
+
+    _make(artifact, near(artifact, run))
 
 
 def predict(artifacts: Artifacts, options: argparse.Namespace) -> None:

@@ -34,8 +34,10 @@ from posetables.recipe import (
     Figure,
     Findings,
     Heatmaps,
+    Maps,
     Method,
     Network,
+    Part,
     Protocol,
     Release,
     ScaleName,
@@ -45,12 +47,13 @@ from posetables.recipe import (
     Table,
     Tested,
     Tolerance,
+    Trainings,
     is_detected,
     is_released,
     pick,
     unknown,
 )
-from posetables.schemas import ExperimentsFile, Methods, ReleaseSetup, Scale, StageEntry
+from posetables.schemas import ExperimentsFile, Methods, ReleaseSetup, Scale, Setup, StageEntry
 
 
 class Recipes:
@@ -85,10 +88,15 @@ class Recipes:
         scale = pick(self._scales, name, "scale", file)
         contents = [self._experiments(paper) for paper in self._trained]
         backbones = {entry.backbone for content in contents for entry in content.experiments.values()}
+        of_paper = {
+            f"{paper}/{entry.backbone}"
+            for paper in self._trained
+            for entry in self._experiments(paper).experiments.values()
+        }
         named = {f"{name}/{training}" for content in contents for training in content.trainings for name in backbones}
         inputs = {setup.input for content in contents for setup in content.setups.values()}
         for key, changed, known in (
-            ("networks", scale.networks, backbones),
+            ("networks", scale.networks, backbones | of_paper),
             ("trainings", scale.trainings, backbones | named),
             ("people", scale.people, self._datasets),
             ("input", scale.input, inputs),
@@ -284,7 +292,24 @@ class Recipes:
             skeleton = skeletons.named(self.experiment(figure.experiment, scale).skeleton)
             for joint in figure.joints:
                 pick(skeleton.parents, joint, "joint with a refinement unit", f"{file}: {name}.joints")
+        if isinstance(figure, Trainings):
+            for experiment in figure.experiments:
+                self.experiment(experiment, scale)
+        if isinstance(figure, Maps):
+            self._check_maps(figure, scale, f"{file}: {name}.columns")
         return figure.without(functools.partial(self._leaves_out, scale))
+
+    def _check_maps(self, figure: Maps, scale: ScaleName, where: str) -> None:
+        """All networks are tested on the same joints of the same people, and every joint is one of these."""
+        recipes = {name: self.experiment(name, scale) for name in figure.experiments}
+        tests = {name: (each.test, each.skeleton, each.labels) for name, each in recipes.items()}
+        for name in figure.experiments:
+            if tests[name] != tests[first := figure.experiments[0]]:
+                raise InputError(f"{where}: {name} and {first} are tested on different people; name others")
+        for column in figure.columns:
+            joints = skeletons.named(recipes[column.experiment].skeleton).joints
+            if column.joint is not None:
+                pick(dict.fromkeys(joints), column.joint, "joint", where)
 
     def protocol(self, experiment: str, chosen: str | None) -> str:
         """How an experiment is tested: as chosen, else the first way of its setup; a published file has one way."""
@@ -371,17 +396,16 @@ class Recipes:
         setup = pick(content.setups, short.partition("/")[0], "setup", file)
         changes = self.scale(scale)
         skeletons.named(setup.skeleton)
-        size = changes.input.get(setup.input, setup.input)
-        zoom = size / setup.input  # lengths given in input pixels shrink with the input
+        zoom = _zoom(setup.input, changes)
         codecs = entry.codecs or setup.codecs
         return Experiment(
             name=name,
             skeleton=setup.skeleton,
             labels=setup.labels,
-            train=tuple(self._split(text, setup.labels, file) for text in setup.train),
+            train=tuple(self._part(text, setup, file) for text in setup.train),
             test=self._split(setup.test, setup.labels, file),
             metrics=self.source(setup.test.partition("/")[0]).metrics,
-            input=size,
+            input=changes.input.get(setup.input, setup.input),
             pixels=entry.pixels,
             codecs={
                 key: codec.model_copy(update={"radius": changes.radius.get(codec.radius, codec.radius * zoom)})
@@ -389,14 +413,13 @@ class Recipes:
                 for key, codec in sorted(codecs.items(), key=lambda entry: (-len(entry[0]), entry[0]))
             },
             augment=setup.augment,
-            network=Network(
-                paper=paper, arguments=dict(entry.network) | dict(changes.networks.get(entry.backbone, {}))
-            ),
+            network=Network(paper=paper, arguments=dict(entry.network) | _narrowing(paper, entry.backbone, changes)),
             stages={
-                key: self._stage(stage, content, changes, entry.backbone, file) for key, stage in entry.stages.items()
+                key: self._stage(stage, content, changes, entry.backbone, setup, file)
+                for key, stage in entry.stages.items()
             },
             protocols={
-                key: (protocol := self._protocol(content, key, setup.skeleton, file)).model_copy(
+                key: (protocol := self._protocol(content, key, setup, file)).model_copy(
                     update={
                         "blur": protocol.blur * zoom,
                         "boxes": changes.detectors.get(protocol.boxes, protocol.boxes),
@@ -407,16 +430,34 @@ class Recipes:
             compute=changes.compute,
         )
 
-    def _protocol(self, content: ExperimentsFile, name: str, skeleton: str, file: Path) -> Protocol:
-        """A protocol whose people, if it says which, have the joints of the setup."""
+    def _protocol(self, content: ExperimentsFile, name: str, setup: Setup, file: Path) -> Protocol:
+        """A protocol whose people, if it says which, have the joints of the setup, and no region leaves their crops."""
         protocol = pick(content.protocols, name, "protocol", file)
-        if protocol.test is not None and (found := self.source(self.split(protocol.test).dataset).skeleton) != skeleton:
+        where = f"{file}: protocols.{name}"
+        if protocol.test is not None:
+            self._check_joints(self.split(protocol.test), setup.skeleton, f"{where}.test")
+        if protocol.conditional is not None:
+            split = self._split(protocol.conditional.calibrate, setup.labels, file)
+            self._check_joints(split, setup.skeleton, f"{where}.conditional.calibrate")
+        if protocol.reach > MARGIN:
             raise InputError(
-                f"{file}: protocols.{name}.test: {protocol.test} has the joints of {found}, not {skeleton}"
+                f"{where}.scales: regions reach {protocol.reach:.2f} sides of the box, stored crops {MARGIN}; give less"
             )
         return protocol
 
-    def _stage(self, entry: StageEntry, content: ExperimentsFile, scale: Scale, backbone: str, file: Path) -> Stage:
+    def _check_joints(self, split: Split, skeleton: str, where: str) -> None:
+        if (found := self.source(split.dataset).skeleton) != skeleton:
+            raise InputError(f"{where}: {split.dataset}/{split.split} has the joints of {found}, not {skeleton}")
+
+    def _stage(
+        self,
+        entry: StageEntry,
+        content: ExperimentsFile,
+        scale: Scale,
+        backbone: str,
+        setup: Setup,
+        file: Path,
+    ) -> Stage:
         training = pick(content.trainings, entry.training, "training", file)
         stage = Stage(
             optimizer=training.optimizer,
@@ -431,6 +472,10 @@ class Recipes:
             },
             freeze=entry.freeze,
             supervise=entry.supervise,
+            plateau=training.plateau,
+            validation=None if entry.validation is None else self._split(entry.validation, setup.labels, file),
+            masking=entry.masking
+            and entry.masking.model_copy(update={"patch": entry.masking.patch * _zoom(setup.input, scale)}),
             shares=training.shares,
         )
         changed = scale.trainings.get(f"{backbone}/{entry.training}", scale.trainings.get(backbone))
@@ -445,6 +490,11 @@ class Recipes:
         dataset, _, split = text.partition("/")
         pick(self.source(dataset).splits, split, f"split of {dataset}", self.params / "datasets")
         return Split(dataset=dataset, split=split)
+
+    def _part(self, text: str, setup: Setup, file: Path) -> Part:
+        """People to train on. A data set that lacks a joint of the setup gives it to nobody."""
+        split = self._split(text, setup.labels, file)
+        return Part(dataset=split.dataset, split=split.split, skeleton=self.source(split.dataset).skeleton or "")
 
     def _split(self, text: str, labels: str, file: Path) -> Split:
         split = self.split(text)
@@ -519,6 +569,17 @@ class Recipes:
 MARGIN = 2.03
 """Side of a stored crop over the side of the person's box: zooming out to 0.7 and turning by 40 degrees needs
 (cos 40 + sin 40) / 0.7 = 2.01, and a pixel on each side for interpolation."""
+
+
+def _zoom(side: int, scale: Scale) -> float:
+    """Lengths given in pixels of the input shrink with it."""
+    return scale.input.get(side, side) / side
+
+
+def _narrowing(paper: str, backbone: str, scale: Scale) -> dict[str, str | int | float]:
+    """What a scale changes of a network: of the paper's, or of all that have the backbone."""
+    changed = scale.networks.get(f"{paper}/{backbone}", scale.networks.get(backbone))
+    return dict(changed or {})
 
 
 def _listed(names: Iterable[object]) -> str:

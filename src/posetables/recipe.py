@@ -28,13 +28,26 @@ class Params(BaseModel):
 
 
 class Codec(Params):
-    """Target maps of the joints and the loss on them (HCRN Table III)."""
+    """Target maps of the joints and the loss on them (HCRN Table III; MSSA Eq. 1 and 2)."""
 
     target: Literal["disc", "gaussian"]
     radius: float = Field(gt=0, description="disc: radius; gaussian: standard deviation; pixels of the network's input")
     loss: Literal["cross-entropy", "l2"]
     background: bool
     activation: Literal["sigmoid", "none"] = "sigmoid"
+    finest: int | None = Field(
+        None,
+        gt=0,
+        description="pixels of the input a cell of the finest map: coarser ones have its target, pooled, and count by "
+        "their cells (MSSA Eq. 1)",
+    )
+    structure: float = Field(0.0, ge=0, description="weight of the maps that are matched together (MSSA Eq. 2, alpha)")
+
+    @model_validator(mode="after")
+    def _matches_joints(self) -> Self:
+        if self.structure and (self.background or self.loss != "l2"):
+            raise ValueError("structure: the maps that are matched together want background: false and loss: l2")
+        return self
 
 
 class Augment(Params):
@@ -43,6 +56,25 @@ class Augment(Params):
     rotation: float = Field(ge=0, le=180, description="degrees, uniform in +-rotation")
     scale: tuple[float, float]
     flip: float = Field(ge=0, le=1, description="probability")
+    colour: tuple[float, float] = Field(
+        (1.0, 1.0), description="each of red, green and blue times a factor of its own, uniform between these"
+    )
+
+
+class Masking(Params):
+    """Keypoint masking (MSSA sec. 3.4): a patch of background over a joint, or a joint's patch on the background."""
+
+    probability: float = Field(gt=0, le=1, description="of a person to be masked, once an epoch")
+    patch: float = Field(gt=0, description="side, pixels of the network's input")
+    background: float = Field(0.5, ge=0, le=1, description="share of the first kind")
+
+
+class Plateau(Params):
+    """The rate falls when the score on people for validation has not risen for some epochs; without such people, when
+    the loss has not fallen."""
+
+    patience: int = Field(gt=0, description="epochs")
+    factor: float = Field(gt=0, lt=1)
 
 
 class Network(Params):
@@ -50,6 +82,19 @@ class Network(Params):
 
     paper: str
     arguments: Mapping[str, str | int | float]
+
+
+class Split(Params):
+    """People of one data set."""
+
+    dataset: str
+    split: str
+
+
+class Part(Split):
+    """People to train on, whose joints may be others than those of the network."""
+
+    skeleton: str
 
 
 class Optimizer(Params):
@@ -69,6 +114,9 @@ class Stage(Params):
     warmup: float = Field(0.0, ge=0, description="epochs over which the rate rises from 0")
     milestones: Mapping[float, float] = {}
     """Share of the training done -> factor on the first learning rate from there on."""
+    plateau: Plateau | None = None
+    validation: Split | None = Field(None, description="people on whom every epoch is scored")
+    masking: Masking | None = None
     init: Mapping[str, str] = {}
     """Module of the network ("" is all) -> what it starts from: a data set of weights, or `<experiment>/<stage>`."""
     freeze: tuple[str, ...] = ()
@@ -83,16 +131,56 @@ class Stage(Params):
 TRUTH = "truth"
 
 
+class Conditional(Params):
+    """How people are looked for again who were not found at first (MSSA sec. 4.1), and on whom that is settled."""
+
+    shifts: float = Field(gt=0, description="of the box to each of its four sides, in sides of the box")
+    scales: tuple[float, ...] = Field(description="of the box, each in a pass of its own")
+    calibrate: str = Field(description="<data set>/<split>: labelled people on whom the thresholds are chosen")
+    quantiles: tuple[float, ...] = Field(
+        min_length=1, description="of confidences and of scores: the thresholds that are tried"
+    )
+
+    @model_validator(mode="after")
+    def _has_shares_for_quantiles(self) -> Self:
+        if wrong := [each for each in self.quantiles if not 0 <= each <= 1]:
+            raise ValueError(f"quantiles: {wrong[0]} is no share; give numbers from 0 to 1")
+        return self
+
+    @property
+    def split(self) -> Split:
+        dataset, _, split = self.calibrate.partition("/")
+        return Split(dataset=dataset, split=split)
+
+
 class Protocol(Params):
     """How a trained network is tested."""
 
     scales: tuple[float, ...]
+    pyramid: Literal["resolution", "region"] = Field(
+        "resolution", description="what a scale changes: the pixels of the box that is read, or the region that is read"
+    )
     flip: bool
     blur: float = Field(ge=0, description="sigma of the Gaussian over the fused maps before the maximum, input pixels")
+    conditional: Conditional | None = Field(None, description="whether whoever is not found is looked for again")
     boxes: str = Field(TRUTH, description="who says where the people are: their labels, or a detector")
     test: str | None = Field(
         None, description="<data set>/<split> in place of the setup's: people whose labels only a server has"
     )
+
+    @model_validator(mode="after")
+    def _blurs_in_pixels_of_the_input(self) -> Self:
+        if self.blur and self.pyramid == "region":
+            raise ValueError("blur: maps of pyramid: region are fused in pixels of the image, not the input; give 0")
+        return self
+
+    @property
+    def reach(self) -> float:
+        """Side of the square around a person in which all regions lie that are read, in sides of the box."""
+        widest = max(self.scales) if self.pyramid == "region" else 1.0
+        if self.conditional is None:
+            return widest
+        return max(widest + 2 * self.conditional.shifts, widest * max(self.conditional.scales, default=1.0))
 
 
 class Detector(Params):
@@ -103,13 +191,6 @@ class Detector(Params):
     dataset: str | None = Field(None, description="data set of its weights, or of the file of what it found")
     file: str | None = Field(None, description="what somebody else found, among the files of the data set")
     predictions: str | None = Field(None, description="<experiment>/<protocol>: boxes around the joints that it found")
-
-
-class Split(Params):
-    """People of one data set."""
-
-    dataset: str
-    split: str
 
 
 class Compute(Params):
@@ -146,7 +227,7 @@ class Release(Tested):
 class Experiment(Tested):
     """One network trained on one data set."""
 
-    train: tuple[Split, ...]
+    train: tuple[Part, ...]
     input: int
     pixels: Literal["centred", "imagenet"]
     codecs: Mapping[str, Codec]
@@ -172,6 +253,16 @@ class Experiment(Tested):
             return self
         dataset, _, split = test.partition("/")
         return self.model_copy(update={"test": Split(dataset=dataset, split=split)})
+
+    def calibrated_by(self, protocol: str) -> Experiment:
+        """The same, with the people on whom the thresholds of conditional testing are chosen.
+
+        Raises:
+            InputError: the protocol tests everybody once.
+        """
+        if (conditional := self.protocol(protocol).conditional) is None:
+            raise InputError(f"{self.name}: protocol {protocol} has no key conditional, so nothing to calibrate")
+        return self.model_copy(update={"test": conditional.split})
 
 
 class Annotation(Params):
@@ -279,7 +370,7 @@ class Panel(Params):
 
 
 class Curves(Params):
-    """A figure of PCK as a function of its threshold."""
+    """A figure of PCK, in whatever unit the data set measures it, as a function of its threshold."""
 
     kind: Literal["curves"]
     name: str
@@ -310,7 +401,10 @@ class PoseRow(Params):
 
     title: str
     experiment: str | None = Field(description="nothing where there is none yet")
-    people: int = Field(gt=0, description="evenly spaced over the split")
+    people: int = Field(gt=0)
+    choose: Literal["even", "worst"] = Field(
+        "even", description="evenly spaced over the split; or those furthest from their labels, drawn with them"
+    )
 
 
 class Poses(Params):
@@ -361,8 +455,85 @@ class Heatmaps(Params):
         return self
 
 
-Figure = Curves | Poses | Heatmaps
-FIGURES: Mapping[str, type[Figure]] = {"curves": Curves, "poses": Poses, "heatmaps": Heatmaps}
+class Trainings(Params):
+    """A figure of the score on the people for validation, after every epoch of some trainings."""
+
+    kind: Literal["training"]
+    name: str
+    paper: str
+    title: str
+    score: str = Field(description="what the trainings are validated by, as the axis says it")
+    rows: Mapping[str, str | None]
+    """Experiment, or nothing where there is none yet."""
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """Those that are drawn, each once."""
+        return tuple(dict.fromkeys(row for row in self.rows.values() if row is not None))
+
+    def without(self, leaves_out: Callable[[str], bool]) -> Self:
+        """The same without the experiments that a scale leaves out."""
+        rows = {row: None if name is None or leaves_out(name) else name for row, name in self.rows.items()}
+        return self.model_copy(update={"rows": rows})
+
+
+class MapColumn(Params):
+    """One map of a network, of everybody who is drawn."""
+
+    title: str
+    experiment: str
+    map: str = Field(description="pattern of the names of outputs and attention maps: stacks are fewer at small scales")
+    take: Literal["first", "last"] = Field("last", description="of the maps whose names fit, in the network's order")
+    joint: str | None = Field(None, description="whose channel; nothing: the maximum over all channels")
+
+
+class Maps(Params):
+    """A figure of maps that networks make of some people: a line a person, a column a map."""
+
+    kind: Literal["maps"]
+    name: str
+    paper: str
+    title: str
+    people: int = Field(gt=0)
+    choose: Literal["even", "nearer"] = Field(
+        "even",
+        description="evenly spaced over the split; or those whose maximum is nearest to the label in the last column of "
+        "a joint from furthest in the first",
+    )
+    columns: tuple[MapColumn, ...]
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """Those that are drawn, each once."""
+        return tuple(dict.fromkeys(column.experiment for column in self.columns))
+
+    @property
+    def compared(self) -> tuple[int, int] | None:
+        """Numbers of the first column with a joint and of the last one with the same, if there are two."""
+        joints = {number: column.joint for number, column in enumerate(self.columns) if column.joint is not None}
+        same = [number for number, joint in joints.items() if joint == next(iter(joints.values()))]
+        return (same[0], same[-1]) if len(same) > 1 else None
+
+    def without(self, leaves_out: Callable[[str], bool]) -> Self:
+        """The same without the experiments that a scale leaves out."""
+        columns = tuple(column for column in self.columns if not leaves_out(column.experiment))
+        return self.model_copy(update={"columns": columns})
+
+    @model_validator(mode="after")
+    def _has_two_columns_to_compare(self) -> Self:
+        if self.choose == "nearer" and self.compared is None:
+            raise ValueError("choose: nearer compares the maxima of one joint; give it in two columns, or choose even")
+        return self
+
+
+Figure = Curves | Poses | Heatmaps | Trainings | Maps
+FIGURES: Mapping[str, type[Figure]] = {
+    "curves": Curves,
+    "poses": Poses,
+    "heatmaps": Heatmaps,
+    "training": Trainings,
+    "maps": Maps,
+}
 """By kind. Each is drawn by the module `stages.draw_<kind>`."""
 
 

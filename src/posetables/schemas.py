@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, RootModel, model_validator
 
-from posetables.recipe import Augment, Codec, Compute, Method, Optimizer, Params, Protocol
+from posetables.recipe import Augment, Codec, Compute, Masking, Method, Optimizer, Params, Plateau, Protocol
 
 
 class Setup(Params):
@@ -25,6 +25,8 @@ class Setup(Params):
 
 class StageEntry(Params):
     training: str
+    validation: str | None = None
+    masking: Masking | None = None
     init: Mapping[str, str] = {}
     freeze: tuple[str, ...] = ()
     supervise: tuple[str, ...] = ("*",)
@@ -37,6 +39,7 @@ class Training(Params):
     warmup: float = 0.0
     milestones: Mapping[int, float] = {}
     """Epoch -> factor on the first learning rate from there on."""
+    plateau: Plateau | None = None
     shares: int = Field(1, gt=0, description="as in `recipe.Stage`")
 
 
@@ -129,6 +132,7 @@ class Scale(Params):
     detectors: Mapping[str, str] = {}
     """Detector of the paper -> what stands in for it."""
     networks: Mapping[str, Mapping[str, int | float]] = {}
+    """Backbone, or `<paper>/<backbone>` where that of one paper is narrowed otherwise."""
     trainings: Mapping[str, ScaledTraining] = {}
     """Backbone, or `<backbone>/<training>` where one needs another rate."""
     compute: Compute

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from posetables.data.augment import PIXELS, Sampler, draw, move_joints
+from posetables.data.augment import PIXELS, Sampler, draw, draw_colours, move_joints
 from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.recipe import Augment
 
@@ -209,3 +209,22 @@ def test_what_lies_outside_of_a_crop_has_the_mean_colour(pixels: str) -> None:
     assert (image[..., 11:-11, 11:-11] > 0).all()
     image[..., 9:-9, 9:-9] = 0
     assert (image == 0).all()
+
+
+def test_colours_are_factors_of_each_channel_cut_at_white() -> None:
+    sampler = Sampler("imagenet", torch.device("cpu"))
+    store = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    upright = torch.eye(2).expand(2, 2, 2)
+    images = sampler(store, torch.full((2,), 8.0), upright, (8, 8))
+    factors = torch.tensor([[0.5, 1.0, 1.5], [1.2, 0.8, 1.0]])
+    whole = (store.numpy() * factors.numpy()[:, :, None, None]).clip(0, 255) / 255
+    mean, deviation = (np.array(values)[:, None, None] for values in PIXELS["imagenet"])
+    np.testing.assert_allclose(sampler.coloured(images, factors).numpy(), (whole - mean) / deviation, atol=1e-4)
+
+
+def test_colours_are_drawn_for_each_person_and_epoch_inside_of_their_range() -> None:
+    recipe = Augment(rotation=0, scale=(1, 1), flip=0, colour=(0.8, 1.2))
+    drawn = draw_colours(recipe, 0, 3, 2000)
+    assert np.array_equal(drawn[:7], draw_colours(recipe, 0, 3, 7))
+    assert 0.8 <= drawn.min() < 0.81 and 1.19 < drawn.max() <= 1.2
+    assert not np.array_equal(drawn, draw_colours(recipe, 0, 4, 2000))

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from posetables.data.codecs import MapCodec, Truth, blur, codec_of, peaks
+from posetables.data.codecs import MapCodec, Truth, blur, codec_of, peaks, structural
 from posetables.recipe import Codec
 
 SIDE = 64
@@ -226,3 +227,88 @@ def test_the_first_pattern_that_fits_names_the_codec() -> None:
     codecs = {"stack*": codec(radius=1).recipe, "*": codec(radius=2).recipe}
     assert codec_of("stack1", codecs).recipe.radius == 1
     assert codec_of("refined", codecs).recipe.radius == 2
+
+
+# Several scales and joints matched together (MSSA Eq. 1 and 2).
+
+
+def matched(**changes: Any) -> MapCodec:
+    return codec(
+        **({"target": "gaussian", "radius": 4, "loss": "l2", "background": False, "activation": "none"} | changes)
+    )
+
+
+def graph_truth(structure: tuple[tuple[int, ...], ...]) -> Truth:
+    made = many()
+    return Truth(joints=made.joints, labelled=made.labelled, size=made.size, structure=structure)
+
+
+GRAPH = ((0, 1), (1, 0, 2), (2, 1), (3,), (4, 0))
+
+
+def loss_by_the_graph(found: np.ndarray, target: np.ndarray, labelled: np.ndarray, alpha: float) -> float:
+    """Eq. 2 as it stands: a mean over keypoints, and alpha times a sum over the nodes S_n of the graph."""
+    people, joints, height, width = found.shape
+    total = 0.0
+    for b in range(people):
+        for y in range(height):
+            for x in range(width):
+                for n in range(joints):
+                    if labelled[b, n]:
+                        total += (found[b, n, y, x] - target[b, n, y, x]) ** 2 / joints
+                    if all(labelled[b, k] for k in GRAPH[n]):
+                        ours = min(1.0, sum(found[b, k, y, x] for k in GRAPH[n]))
+                        theirs = min(1.0, sum(target[b, k, y, x] for k in GRAPH[n]))
+                        total += alpha * (ours - theirs) ** 2
+    return total / (people * height * width)
+
+
+def test_the_structure_aware_loss_is_that_of_loops_over_the_graph() -> None:
+    truth, made = graph_truth(GRAPH), matched(structure=0.1)
+    found = torch.randn(4, 5, 6, 6, generator=torch.Generator().manual_seed(3)) * 0.6
+    target = made.encode(truth, (6, 6))[0].numpy().astype(float)
+    expected = loss_by_the_graph(found.numpy().astype(float), target, truth.labelled.numpy(), 0.1)
+    assert float(made.loss(found, truth)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_gradient_of_the_structural_term_is_that_of_differences() -> None:
+    generator = torch.Generator().manual_seed(4)
+    found = torch.randn(2, 5, 3, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    target = torch.rand(2, 5, 3, 3, generator=generator, dtype=torch.float64)
+    weight = torch.ones(2, 5, 1, 1, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda maps: structural(maps, target, weight, GRAPH), found)
+
+
+def test_a_structure_of_single_joints_adds_alpha_for_each_joint() -> None:
+    truth = graph_truth(tuple((joint,) for joint in range(5)))
+    found = torch.rand(4, 5, 6, 6)
+    apart = float(matched().loss(found, truth))
+    assert float(matched(structure=0.1).loss(found, truth)) == pytest.approx((1 + 5 * 0.1) * apart, rel=1e-5)
+
+
+def test_coarser_targets_are_the_maximum_of_the_finest_over_each_cell() -> None:
+    truth, made = many(), matched(finest=4)
+    finest = made.encode(truth, (truth.size // 4,) * 2)[0].numpy()
+    side = finest.shape[-1]
+    coarse = made.encode(truth, (side // 2, side // 2))[0].numpy()
+    for row in range(side // 2):
+        for column in range(side // 2):
+            block = finest[:, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            np.testing.assert_array_equal(coarse[:, :, row, column], block.max((2, 3)))
+
+
+def test_every_cell_of_every_scale_counts_the_same() -> None:
+    """Eq. 1 sums over cells; where nothing is found and nobody labelled, an error of 1 in one cell is the same anywhere."""
+    truth, made = truth_of([(-900.0, -900.0)]), matched(finest=4)
+    side = truth.size // 4
+    losses = []
+    for cells in (side, side // 2, side // 4):
+        found = torch.zeros(1, 1, cells, cells)
+        found[0, 0, 0, 0] = 1
+        losses.append(float(made.loss(found, truth)))
+    assert losses == pytest.approx([1 / side**2] * 3)
+
+
+def test_a_structure_beside_a_background_is_refused() -> None:
+    with pytest.raises(ValidationError, match="structure: .* background: false"):
+        matched(structure=0.1, background=True)

@@ -7,10 +7,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from posetables.cli import main
+from posetables.data import skeletons
+from posetables.errors import InputError
+from posetables.recipe import Curves, Split
+from posetables.recipe import Tested as Recipe
+from posetables.stages.draw_curves import draw
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -93,3 +100,71 @@ def test_a_kind_of_figure_that_does_not_exist_is_refused(drawn: Project) -> None
 
 def test_an_unknown_figure_is_refused_with_the_nearest(drawn: Project) -> None:
     assert "no figure 'hcrn_fg0'; did you mean 'hcrn_fig0'?" in drawn.refusal("draw", "hcrn_fg0", "--scale", "mini")
+
+
+MPII = skeletons.named("mpii")
+HEAD = 10.0
+"""Pixels, .6 times the diagonal of everybody's head box."""
+
+
+@pytest.fixture
+def wrists(tmp_path: Path) -> Path:
+    """Four people of MPII of whom wrists and ankles are labelled: the right wrist of all, the left one of two."""
+    right, left, ankle = map(MPII.index, ("right wrist", "left wrist", "right ankle"))
+    off = np.zeros((4, 16, 2))
+    off[:, right, 0] = 1, 2, 3, 9  # .1, .2, .3 and .9 heads
+    off[:2, left, 1] = 4, 6
+    visible = np.zeros((4, 16), int)
+    visible[:, [right, ankle]], visible[:2, left] = 2, 2
+    people = pd.DataFrame({"person": list("abcd"), "split": "val", "head": HEAD})
+    truth = np.full((4, 16, 2), 50.0)
+    people["joints_pc"], people["visible_pc"] = list(truth.reshape(4, -1)), list(visible)
+    people.to_parquet(tmp_path / "people.parquet")
+    found = pd.DataFrame({"person": list("abcd")})
+    found["joints"] = list((truth + off).reshape(4, -1))
+    found.to_parquet(tmp_path / "predictions.parquet")
+    return tmp_path
+
+
+def heads(folder: Path, column: str, metrics: tuple[str, ...] = ("auc", "pckh")) -> dict[str, float]:
+    """Threshold -> what is drawn of a column."""
+    panels = {"(a)": {"column": column, "rows": {"Ours": "ours"}}}
+    figure = Curves.model_validate(
+        {"kind": "curves", "name": "mca_fig0", "paper": "mca", "title": "", "thresholds": [0.5, 0.1], "panels": panels}
+    )
+    recipe = Recipe(name="ours", skeleton="mpii", labels="pc", test=Split(dataset="mpii", split="val"), metrics=metrics)
+    inputs = {
+        "people:ours": {"people": folder / "people.parquet"},
+        "predictions:ours": {"predictions": folder / "predictions.parquet"},
+    }
+    draw(figure, "mini", {"ours": recipe}, inputs, {"figure": folder / "drawn.svg", "values": folder / "drawn.csv"})
+    with (folder / "drawn.csv").open(newline="") as file:
+        return {line["threshold"]: float(line["value"]) for line in csv.DictReader(file)}
+
+
+def test_a_column_of_mpii_is_drawn_in_heads(wrists: Path) -> None:
+    drawn = heads(wrists, "Wrist")
+    assert [drawn[threshold] for threshold in ("0", "0.1", "0.2", "0.4", "0.5")] == [
+        0,
+        (25 + 0) / 2,
+        (50 + 0) / 2,
+        (75 + 50) / 2,
+        (75 + 50) / 2,
+    ]
+    assert "PCKh, %" in (wrists / "drawn.svg").read_text()
+
+
+def test_the_total_of_mpii_pools_its_joints(wrists: Path) -> None:
+    assert heads(wrists, "Total")["0.5"] == pytest.approx(100 * (3 + 1 + 4) / (4 + 2 + 4))
+
+
+@pytest.mark.parametrize(
+    ("column", "metrics", "said"),
+    [
+        ("Wirst", ("pckh",), "no column of pckh 'Wirst'; did you mean 'Wrist'?"),
+        ("Wrist", ("oks",), "no curves of oks"),
+    ],
+)
+def test_what_has_no_curve_is_refused(wrists: Path, column: str, metrics: tuple[str, ...], said: str) -> None:
+    with pytest.raises(InputError, match=said.replace("?", "[?]")):
+        heads(wrists, column, metrics)

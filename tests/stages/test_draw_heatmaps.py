@@ -15,7 +15,7 @@ import yaml
 from posetables.data import skeletons
 from posetables.models.diffusion import diffuse
 from posetables.models.hcrn import Hierarchy, RefinementUnits
-from posetables.stages.draw_heatmaps import Moves, Outputs, peak_of, steps_of
+from posetables.stages.draw_heatmaps import Moves, Outputs, steps_of
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -84,21 +84,9 @@ def test_the_parent_is_that_of_the_hierarchy_and_o_is_stacked_on_its_diffused_ma
     assert steps["stacked"] == [*steps["initial"], *steps["diffused"]]
 
 
-def test_the_maximum_of_a_map_is_placed_in_the_middle_of_its_cell() -> None:
-    maps = torch.zeros(1, 4, 4)
-    maps[0, 0, 3] = 1
-    np.testing.assert_allclose(peak_of(maps), [[0.375, -0.375]])
-
-
-MOVES = Moves(np.array([0.1, np.nan, 0.9, 0.5, 0.3]), np.array([0.3, np.nan, 0.2, 0.1, 0.3]))
-
-
-def test_shown_is_who_came_nearest_from_furthest_then_the_next() -> None:
-    assert [MOVES.nearest_from_furthest(rank) for rank in (0, 1)] == [2, 3]
-
-
 def test_of_those_who_are_labelled_it_is_told_how_many_came_nearer_and_how_many_farther() -> None:
-    assert MOVES.shares == (4, 50, 25)
+    moves = Moves(np.array([0.1, np.nan, 0.9, 0.5, 0.3]), np.array([0.3, np.nan, 0.2, 0.1, 0.3]))
+    assert moves.shares == (4, 50, 25)
 
 
 def test_each_person_is_shown_with_every_step_and_nobody_twice(drawn: Project) -> None:

@@ -8,7 +8,7 @@ import pytest
 from posetables.data import skeletons
 from posetables.data.people import Crops
 from posetables.stages.crop import cut
-from posetables.stages.drawing import LAYERS, kinds_of_layers, picture
+from posetables.stages.drawing import LAYERS, evenly_spaced, kinds_of_layers, picture
 
 SIDE = 100
 
@@ -47,6 +47,11 @@ def test_what_lies_outside_of_the_image_is_not_shown() -> None:
 def test_an_empty_box_is_shown_whole() -> None:
     image = np.full((10, 10, 3), 200, np.uint8)
     assert picture(crops_of(image, (500, 500), 60, 60), 0).pixels.shape == (60, 60, 3)
+
+
+@pytest.mark.parametrize(("people", "count", "taken"), [(12, 3, [2, 6, 10]), (10, 4, [1, 3, 6, 8]), (2, 5, [0, 1])])
+def test_people_are_the_middles_of_equal_parts_of_the_split(people: int, count: int, taken: list[int]) -> None:
+    assert evenly_spaced(people, count) == taken
 
 
 def test_layers_of_two_skeletons_share_names_and_sides_are_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from posetables.data.augment import Sampler
 from posetables.data.codecs import peaks
-from posetables.data.loading import Batch
 from posetables.data.skeletons.lsp import SKELETON as LSP
+from posetables.data.trials import Found, Shown, Thresholds
+from posetables.errors import InputError
 from posetables.params import Recipes
-from posetables.recipe import Experiment, Protocol
+from posetables.recipe import Codec, Conditional, Experiment, Protocol
 from posetables.stages import predict
 from posetables.stages.artifacts import Artifacts
 
@@ -67,12 +68,18 @@ def crops(people: int) -> Tensor:
     return store
 
 
+def shown(people: int) -> Shown:
+    center = np.arange(2.0 * people).reshape(people, 2) * 10
+    return Shown(crops(people), torch.full((people,), 64.0), center, 100.0 + 37 * np.arange(people))
+
+
+def of_network(network: nn.Module, recipe: Experiment, protocol: Protocol) -> predict.Tester:
+    return predict.tester_of(network, recipe, protocol, torch.device("cpu"))
+
+
 def maps_of(pose: Tensor, recipe: Experiment, protocol: Protocol) -> tuple[Tensor, TrueMaps]:
-    people, network = len(pose), TrueMaps(pose)
-    labelled = torch.ones(people, 14, dtype=torch.bool)
-    batch = Batch(0, np.arange(people), crops(people), torch.full((people,), 64.0), pose, labelled)
-    cpu = torch.device("cpu")
-    return predict.fused_maps(network, batch, Sampler(recipe.pixels, cpu), recipe, protocol, cpu), network
+    network = TrueMaps(pose)
+    return predict.fused_maps(of_network(network, recipe, protocol), shown(len(pose))), network
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -116,3 +123,153 @@ def test_predictions_are_in_pixels_of_the_image(
     distances = np.linalg.norm(np.stack(found["joints"].tolist()).reshape(truth.shape) - truth, axis=-1)
     assert found["person"].tolist() == table["person"].tolist()
     assert (distances < STRIDE / INPUT * side[:, :, 0]).all()
+
+
+# Regions
+
+
+class TrueRegions(TrueMaps):
+    """The same of regions `scales` times the box, which it is shown one after the other, each in `views`."""
+
+    def __init__(self, pose: Tensor, scales: Sequence[float], views: int) -> None:
+        super().__init__(pose)
+        self.whole, self.regions = pose, [scale for scale in scales for _ in range(views)]
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        self.pose = self.whole / self.regions[len(self.seen)]
+        return super().forward(images)
+
+
+REGIONS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("scales", [(1.0,), (1.2,), REGIONS])
+def test_joints_are_found_whatever_the_regions_and_the_flip(
+    recipe: Experiment, pose: Tensor, scales: tuple[float, ...], flip: bool
+) -> None:
+    network, people = TrueRegions(pose, scales, 1 + flip), shown(len(pose))
+    protocol = Protocol(scales=scales, pyramid="region", flip=flip, blur=0)
+    found = predict.find(of_network(network, recipe, protocol), people)
+    truth = pose.numpy() * people.side[:, None, None] + people.center[:, None]
+    cell = max(scales) * people.side[:, None] * STRIDE / INPUT
+    assert (np.linalg.norm(found.joints - truth, axis=-1) < cell).all()
+
+
+def test_regions_are_all_read_at_the_input_size(recipe: Experiment, pose: Tensor) -> None:
+    network, protocol = TrueRegions(pose, REGIONS, 2), Protocol(scales=REGIONS, pyramid="region", flip=True, blur=0)
+    predict.find(of_network(network, recipe, protocol), shown(len(pose)))
+    assert network.seen == [(INPUT, flipped) for _ in REGIONS for flipped in (False, True)]
+
+
+class Inside(nn.Module):
+    """Tells what it is shown: the mean of the outermost pixels of its input."""
+
+    multiple = STRIDE
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        self.rim = float(images[:, :, :, 0].mean())
+        return {"refined": torch.zeros(len(images), 15, INPUT // STRIDE, INPUT // STRIDE)}
+
+
+def test_a_larger_region_shows_more_of_the_image(recipe: Experiment) -> None:
+    # White within 1.1 times the box around the person, black beyond: the rim of the box is white, that of 1.2 is not.
+    store = torch.zeros(1, 3, 130, 130, dtype=torch.uint8)
+    store[..., 30:100, 30:100] = 255  # 70 of 64 pixels
+    person = Shown(store, torch.tensor([64.0]), np.zeros((1, 2)), np.array([50.0]))
+    rims = []
+    for scale in (1.0, 1.2):
+        network, protocol = Inside(), Protocol(scales=(scale,), pyramid="region", flip=False, blur=0)
+        predict.find(of_network(network, recipe, protocol), person)
+        rims.append(network.rim)
+    assert rims[0] > 0.4 and rims[1] < 0
+
+
+class Alternating(nn.Module):
+    """Maps of 1 and of -1 by turns."""
+
+    multiple = STRIDE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = -1.0
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        self.value = -self.value
+        return {"refined": torch.full((len(images), 14, INPUT // STRIDE, INPUT // STRIDE), self.value)}
+
+
+def test_negative_values_of_a_map_count_as_zero_before_the_mean(recipe: Experiment) -> None:
+    linear = Codec(target="gaussian", radius=2, loss="l2", background=False, activation="none")
+    recipe = recipe.model_copy(update={"codecs": {"*": linear}})
+    protocol = Protocol(scales=(1.0,), pyramid="region", flip=True, blur=0)
+    assert predict.find(of_network(Alternating(), recipe, protocol), shown(2)).confidence == pytest.approx(0.5)
+
+
+EXPERIMENTS = "params/papers/hcrn/experiments.yaml"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"pyramid": "region"}, "protocols.pyramid3: blur: maps of pyramid: region are fused in pixels of the image"),
+        ({"pyramid": "regions"}, "protocols.pyramid3.pyramid: .*'regions'"),
+        ({"pyramid": "region", "blur": 0, "scales": [1, 2.1]}, "protocols.pyramid3.scales: regions reach 2.10 sides"),
+    ],
+)
+def test_a_pyramid_that_cannot_be_is_refused(project: Project, changes: dict[str, object], told: str) -> None:
+    project.edit(EXPERIMENTS, lambda content: content["protocols"]["pyramid3"].update(changes))
+    with pytest.raises(InputError, match=f"{EXPERIMENTS}: {told}"):
+        Recipes().experiment(HOURGLASS, "mini")
+
+
+# Who is looked for again
+
+
+AGAIN = Conditional(shifts=0.1, scales=(0.9, 1.1), calibrate="lsp/test", quantiles=(0.5,))
+CONDITIONAL = Protocol(scales=(1.0,), flip=False, blur=0, conditional=AGAIN)
+
+
+@pytest.fixture
+def passes(recipe: Experiment, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """People in each pass. Everybody's joints are all at the number of the pass; the second person of the first pass is
+    found with a confidence of .1, whatever is found later with .2 times the number of the pass."""
+    counted: list[int] = []
+
+    def find(_: object, people: Shown) -> Found:
+        number, count = len(counted), len(people.side)
+        counted.append(count)
+        confidence = np.full((count, 14), 0.2 * number) if number else np.array([[0.9] * 14, [0.1] * 14, [0.5] * 14])
+        return Found(np.full((count, 14, 2), float(number)), confidence)
+
+    monkeypatch.setattr(predict, "find", find)
+    return counted
+
+
+def look(recipe: Experiment, tau_c: float, tau_s: float) -> tuple[Found, np.ndarray]:
+    thresholds = Thresholds(np.full(14, tau_c), tau_s)
+    return predict.look(of_network(nn.Identity(), recipe, CONDITIONAL), shown(3), thresholds)
+
+
+def test_only_who_is_not_found_is_looked_for_again_in_six_more_boxes(recipe: Experiment, passes: list[int]) -> None:
+    _, again = look(recipe, 0.3, 0.0)
+    assert again.tolist() == [False, True, False]
+    assert passes == [3] + [1] * 6
+
+
+def test_whoever_is_found_at_first_keeps_the_pose(recipe: Experiment, passes: list[int]) -> None:
+    found, _ = look(recipe, 0.3, 0.0)
+    assert (found.joints[[0, 2]] == 0).all()
+    assert (found.confidence[:, 0][[0, 2]] == [0.9, 0.5]).all()
+
+
+def test_whoever_is_not_has_the_passes_with_a_score_above_the_threshold(recipe: Experiment, passes: list[int]) -> None:
+    # By hand: above .9 are passes 5 and 6, with confidences of 1 and 1.2.
+    found, _ = look(recipe, 0.3, 0.9)
+    np.testing.assert_allclose(found.joints[1], (5 * 1.0 + 6 * 1.2) / 2.2)
+    np.testing.assert_allclose(found.confidence[1], 1.1)
+
+
+def test_nobody_is_looked_for_again_when_all_are_found(recipe: Experiment, passes: list[int]) -> None:
+    look(recipe, 0.05, 0.0)
+    assert passes == [3]

@@ -18,10 +18,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from posetables.cli import main
+from posetables.data import skeletons
 from posetables.data.codecs import MapCodec, Truth
-from posetables.data.loading import Batch
+from posetables.data.loading import Batch, training_batches
 from posetables.params import Recipes
-from posetables.recipe import Codec, Optimizer, Stage
+from posetables.recipe import Codec, Masking, Optimizer, Plateau, Stage
 from posetables.stages import network as networks
 from posetables.stages import run, train
 from posetables.stages.artifacts import Artifacts
@@ -333,13 +334,93 @@ def test_the_rate_climbs_to_its_value_and_falls_at_each_milestone() -> None:
     stage = Stage(
         optimizer=Optimizer(name="sgd", lr=2.0), batch=1, epochs=10, warmup=1.0, milestones={0.8: 0.01, 0.5: 0.1}
     )
-    rates = [train.learning_rate(stage, epoch / 10, epoch) for epoch in (0, 0.24, 0.49, 1, 4.9, 5, 7.9, 8, 9.9)]
+    rates = [train.learning_rate(stage, epoch / 10, epoch, {}) for epoch in (0, 0.24, 0.49, 1, 4.9, 5, 7.9, 8, 9.9)]
     assert rates == pytest.approx([0.02, 0.5, 1.0, 2.0, 2.0, 0.2, 0.2, 0.02, 0.02])
 
 
 def test_without_a_warm_up_the_rate_is_full_from_the_first_step() -> None:
     stage = Stage(optimizer=Optimizer(name="sgd", lr=2.0), batch=1, epochs=10)
-    assert train.learning_rate(stage, 0.0, 0.0) == 2.0
+    assert train.learning_rate(stage, 0.0, 0.0, {}) == 2.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rate_falls_where_torchs_scheduler_lets_it_fall(seed: int) -> None:
+    scores = np.random.default_rng(seed).random(60).round(1).tolist()
+    stage = Stage(optimizer=Optimizer(name="sgd", lr=1.0), batch=1, epochs=60, plateau=Plateau(patience=4, factor=0.5))
+    optimizer = torch.optim.SGD([torch.zeros(1)], 1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, "max", factor=0.5, patience=3, threshold=0, min_lr=0, eps=0
+    )
+    for epoch, score in enumerate(scores):
+        history = {"score": scores[:epoch], "loss": [0.0] * epoch}
+        assert train.learning_rate(stage, epoch / 60, epoch, history) == pytest.approx(optimizer.param_groups[0]["lr"])
+        theirs.step(score)
+
+
+def test_without_people_for_validation_the_loss_tells_a_plateau() -> None:
+    stage = Stage(optimizer=Optimizer(name="sgd", lr=1.0), batch=1, epochs=9, plateau=Plateau(patience=2, factor=0.1))
+    rates = [train.learning_rate(stage, 0.5, 5, {"loss": losses}) for losses in ([3, 2, 1], [3, 2, 2], [3, 2, 2, 2])]
+    assert rates == pytest.approx([1, 1, 0.1])
+
+
+def scored_each_epoch(content: dict[str, Any]) -> None:
+    content["experiments"]["lsp-pc/hg"]["stages"]["main"]["validation"] = "lsp/test"
+
+
+def test_a_validated_training_has_the_score_of_every_epoch_and_the_last_is_that_of_a_test(project: Project) -> None:
+    project.edit(EXPERIMENTS, scored_each_epoch)
+    single = {"scales": [1.0], "flip": False, "blur": 0}
+    project.edit(EXPERIMENTS, lambda content: content["protocols"].update(pyramid3=single))
+    for verb in ("train", "predict", "score"):
+        project.run(verb, HOURGLASS, *MINI)
+    scored = json.loads(Path(f"results/mini/scores/{HOURGLASS}/seed0/pyramid3.json").read_text())
+    history = pd.read_csv(folder(HOURGLASS) / "history.csv")
+    assert len(history) == 2
+    assert history["score"].iloc[-1] == pytest.approx(scored["pck"]["Avg"]["value"])
+
+
+def test_validation_changes_no_weight(project: Project) -> None:
+    project.run("train", HOURGLASS, *MINI)
+    before = products(HOURGLASS)[0]
+    project.edit(EXPERIMENTS, scored_each_epoch)
+    project.run("train", HOURGLASS, *MINI)
+    assert products(HOURGLASS)[0] == before
+
+
+def test_an_interrupted_training_that_is_validated_ends_in_the_same_bytes(project: Project) -> None:
+    project.edit(EXPERIMENTS, scored_each_epoch)
+    project.run("train", HOURGLASS, *MINI)
+    uninterrupted = products(HOURGLASS)
+    shutil.rmtree(folder(HOURGLASS))
+    interrupt(project, HOURGLASS, after=5)
+    project.run("train", HOURGLASS, *MINI)
+    assert products(HOURGLASS) == uninterrupted
+
+
+def test_masking_and_colours_leave_joints_and_labels_as_they_are(project: Project) -> None:
+    recipe = Recipes().experiment(HOURGLASS, "mini")
+    artifacts = Artifacts(Recipes(), "mini")
+    parts = train.people(recipe, {name: artifacts.crop(name).outputs for name in ("lsp", "lspet")})
+    stage, batch = recipe.stage("main"), next(training_batches(parts, 0, 8, range(1)))
+    coloured = recipe.model_copy(update={"augment": recipe.augment.model_copy(update={"colour": (0.5, 1.5)})})
+    masked = stage.model_copy(update={"masking": Masking(probability=1, patch=8)})
+    device = torch.device("cpu")
+    plain, (images, truth) = (
+        train.Batches(recipe, stage, 64, 16, 0, device)(batch),
+        train.Batches(coloured, masked, 64, 16, 0, device)(batch),
+    )
+    assert torch.equal(truth.joints, plain[1].joints)
+    assert torch.equal(truth.labelled, plain[1].labelled)
+    assert (images != plain[0]).flatten(1).any(1).all()
+
+
+def test_joints_of_another_data_set_are_found_by_name() -> None:
+    """MPII's upper neck is what LSP calls the neck."""
+    lsp, mpii = skeletons.named("lsp"), skeletons.named("mpii")
+    names = [None if number is None else mpii.joints[number] for number in mpii.numbers(lsp)]
+    assert names == ["upper neck" if joint == "neck" else joint for joint in lsp.joints]
+    lacking = [lsp.joints[i] for i, j in zip(range(14), skeletons.named("flic").numbers(lsp), strict=True) if j is None]
+    assert lacking == ["right ankle", "right knee", "left knee", "left ankle", "head top"]
 
 
 def test_what_a_person_looks_like_does_not_depend_on_who_shares_the_batch(project: Project) -> None:
@@ -357,6 +438,6 @@ def test_what_a_person_looks_like_does_not_depend_on_who_shares_the_batch(projec
             torch.from_numpy(part.joints[list(people)]),
             torch.from_numpy(part.labelled[list(people)]),
         )
-        return train.Batches(recipe, 64, 16, 0, torch.device("cpu"))(batch)[0]
+        return train.Batches(recipe, recipe.stage("main"), 64, 16, 0, torch.device("cpu"))(batch)[0]
 
     assert torch.equal(images(3, 1, 5)[0], images(0, 3)[1])

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 RULES = {
     "fetch_dataset": "fetch", "fetch_images": "fetch", "annotate_people": "annotate", "crop_people": "crop",
-    "crop_boxes": "crop", "detect_people": "detect", "train_stage": "train", "predict_people": "predict",
+    "crop_boxes": "crop", "detect_people": "detect", "train_stage": "train",
+    "calibrate_thresholds": "calibrate", "predict_people": "predict",
     "adopt_predictions": "adopt", "score_predictions": "score", "measure_network": "measure", "time_test": "speed",
     "tabulate_item": "tabulate", "draw_figure": "draw",
 }  # fmt: skip

@@ -167,7 +167,7 @@ def slurm_queue(_):
 def drawing(wildcards):
     """Some figures are drawn by running a network over everybody."""
     figure = told(lambda _: RECIPES.figure_at(wildcards.item, scale_of(wildcards)), wildcards)
-    return "predict" if figure.kind == "heatmaps" else "data"
+    return "predict" if figure.kind in ("heatmaps", "maps") else "data"
 
 
 def cpus_of(request_of):
@@ -209,6 +209,10 @@ def boxes_cropped(wildcards):
 
 def trained(wildcards):
     return artifacts(wildcards).train(wildcards.experiment, wildcards.stage, int(wildcards.seed))
+
+
+def calibrated(wildcards):
+    return artifacts(wildcards).calibrate(wildcards.experiment, wildcards.protocol, int(wildcards.seed))
 
 
 def predicted(wildcards):

@@ -4,6 +4,24 @@ localrules:
     submit_poses,
 
 
+rule calibrate_thresholds:
+    input:
+        files_of(calibrated),
+    output:
+        "results/{inside}predictions/{experiment}/seed{seed}/{protocol}.thresholds.json",
+        "results/{inside}predictions/{experiment}/seed{seed}/{protocol}.thresholds.manifest.json",
+    log:
+        "logs/{inside}calibrate/{experiment}/seed{seed}/{protocol}.log",
+    threads: cpus_of("predict")
+    resources:
+        **asks("predict"),
+    params:
+        scale=scale_of,
+    shell:
+        "posetables calibrate {wildcards.experiment} --protocol {wildcards.protocol}"
+        " --seed {wildcards.seed} --scale {params.scale} --log {log}"
+
+
 # A prediction and its score are one job of a cluster: scoring takes seconds, a job of its own a minute of waiting.
 rule predict_people:
     input:

@@ -39,6 +39,13 @@ def draw(recipe: Augment, seed: int, epoch: int, people: int) -> np.ndarray:
     return np.stack(rows, 1).astype(np.float32)
 
 
+def draw_colours(recipe: Augment, seed: int, epoch: int, people: int) -> np.ndarray:
+    """(people, 3) factors of red, green and blue, one a person and epoch (MCA sec. 7: "color jittering")."""
+    low, high = recipe.colour
+    factors: np.ndarray = low + (high - low) * generator(seed, "colour", epoch).random((people, 3))
+    return factors.astype(np.float32)
+
+
 class Sampler:
     """Cuts the network's input out of stored crops. Keeps its buffer: allocation costs more than the arithmetic."""
 
@@ -61,6 +68,11 @@ class Sampler:
         sampled = F.grid_sample(centred, _grid(to_store, size), align_corners=False)
         images = torch.empty_like(sampled, memory_format=torch.channels_last)
         return torch.mul(sampled, self.factor, out=images)
+
+    def coloured(self, images: Tensor, factors: Tensor) -> Tensor:
+        """Images of `__call__` with each channel times its factor (B, 3), cut at white as a camera would."""
+        raw = (images / self.factor + self.mean) * factors[:, :, None, None]
+        return (raw.clamp(0, 255) - self.mean) * self.factor
 
 
 def _grid(to_store: Tensor, size: tuple[int, int]) -> Tensor:

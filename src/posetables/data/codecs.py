@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
@@ -27,13 +27,16 @@ class Truth:
     """(B, J) bool."""
     size: int
     """Side of the network's input in pixels."""
+    structure: tuple[tuple[int, ...], ...] = ()
+    """Of each joint those whose maps are matched together with its own (`Skeleton.structure`)."""
     encoded: dict[tuple[MapCodec, tuple[int, int]], tuple[Tensor, Tensor]] = field(default_factory=dict)
     """Targets that a codec has made already: stages and stacks share them."""
 
 
 @dataclass(frozen=True)
 class MapCodec:
-    """Heatmaps of joints: binary discs or Gaussians, cross entropy or squared error (HCRN Table III)."""
+    """Heatmaps of joints: binary discs or Gaussians, cross entropy or squared error (HCRN Table III); squared errors at
+    several scales and of joints matched together (MSSA Eq. 1 and 2)."""
 
     recipe: Codec
 
@@ -42,8 +45,12 @@ class MapCodec:
 
         A disc is 1 within `radius` pixels of the joint (at least in the nearest cell) and 0 elsewhere; of a joint
         outside of the input only what reaches in is seen; an unlabelled joint has weight 0. The background is 1 minus
-        the maximum of the others.
+        the maximum of the others. Maps coarser than `finest` have the maximum of its target over each of their cells, so
+        that every scale has a peak of one height (MSSA: "down-sampled").
         """
+        if cells != self._finest(truth, cells):
+            target, weight = self._encoded(truth, self._finest(truth, cells))
+            return F.adaptive_max_pool2d(target, cells), weight
         height, width = cells
         stride = truth.size / width
         x = truth.joints[:, :, 0, None] - ((torch.arange(width, device=truth.joints.device) + 0.5) * stride - 0.5)
@@ -62,17 +69,31 @@ class MapCodec:
         return target, weight[:, :, None, None]
 
     def loss(self, output: Tensor, truth: Truth) -> Tensor:
-        """Mean over people, maps and cells; the maps of unlabelled joints count as 0."""
+        """Mean over people, maps and cells; the maps of unlabelled joints count as 0. A coarser scale counts by its share
+        of the cells of the finest, as in a sum over all of them (MSSA Eq. 1)."""
         maps = output.float()
         cells = (maps.shape[-2], maps.shape[-1])
+        target, weight = self._encoded(truth, cells)
+        if self.recipe.loss == "cross-entropy":
+            return (F.binary_cross_entropy_with_logits(maps, target, reduction="none") * weight).mean()
+        found = self._activated(maps)
+        loss = ((found - target) ** 2 * weight).mean()
+        if self.recipe.structure:
+            loss = loss + self.recipe.structure * structural(found, target, weight, truth.structure)
+        finest = self._finest(truth, cells)
+        return loss if cells == finest else loss * (cells[0] * cells[1] / (finest[0] * finest[1]))
+
+    def _finest(self, truth: Truth, cells: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the maps that a target is drawn for; of these themselves, if no other is named."""
+        if self.recipe.finest is None:
+            return cells
+        side = truth.size // self.recipe.finest
+        return side, side
+
+    def _encoded(self, truth: Truth, cells: tuple[int, int]) -> tuple[Tensor, Tensor]:
         if (self, cells) not in truth.encoded:
             truth.encoded[self, cells] = self.encode(truth, cells)
-        target, weight = truth.encoded[self, cells]
-        if self.recipe.loss == "cross-entropy":
-            each = F.binary_cross_entropy_with_logits(maps, target, reduction="none")
-        else:
-            each = (self._activated(maps) - target) ** 2
-        return (each * weight).mean()
+        return truth.encoded[self, cells]
 
     def activate(self, output: Tensor) -> Tensor:
         maps = self._activated(output.float())
@@ -80,6 +101,21 @@ class MapCodec:
 
     def _activated(self, maps: Tensor) -> Tensor:
         return torch.sigmoid(maps) if self.recipe.activation == "sigmoid" else maps
+
+
+def structural(found: Tensor, target: Tensor, weight: Tensor, structure: Sequence[Sequence[int]]) -> Tensor:
+    """The second term of MSSA's Eq. 2 without its alpha: squared errors of the maps of joints S_n that are matched
+    together, summed over n, mean over people and cells.
+
+    The combination of several maps is their sum, cut at 1, where the paper names none. A set counts where all of its
+    joints are labelled. found, target: (B, J, h, w); weight: (B, J, 1, 1); structure: of each joint n the joints S_n.
+    """
+    together = found.new_zeros(len(structure), found.shape[1])
+    for row, joints in zip(together, structure, strict=True):
+        row[list(joints)] = 1
+    ours, theirs = (torch.einsum("nj,bjhw->bnhw", together, maps).clamp(max=1) for maps in (found, target))
+    labelled = torch.stack([weight[:, list(joints)].prod(1) for joints in structure], 1)
+    return ((ours - theirs) ** 2 * labelled).sum(1).mean()
 
 
 def codec_of(output: str, codecs: Mapping[str, Codec]) -> MapCodec:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -30,6 +32,15 @@ class Residual(nn.Module):
         return x
 
 
+Skip = Callable[[int, int], nn.Module]
+"""Depth below and features -> what stands on the way that keeps its resolution."""
+
+
+def residual_skip(_: int, features: int) -> nn.Module:
+    """Newell's: one unit at every depth."""
+    return Residual(features, features)
+
+
 class Hourglass(nn.Module):
     """Down `depth` times by 2 and up again, with a residual unit on every way: (B, c, h, w) -> (B, c, h, w).
 
@@ -37,18 +48,34 @@ class Hourglass(nn.Module):
     pixels make 92 cells, which 16 does not divide. Sides that it divides are treated as in the release.
     """
 
-    def __init__(self, depth: int, features: int) -> None:
+    def __init__(self, depth: int, features: int, skip: Skip = residual_skip) -> None:
         super().__init__()
-        self.skip = Residual(features, features)
+        self.skip = skip(depth, features)
         self.down = nn.Sequential(nn.MaxPool2d(2, ceil_mode=True), Residual(features, features))
-        self.inner = Hourglass(depth - 1, features) if depth > 1 else Residual(features, features)
+        self.inner = Hourglass(depth - 1, features, skip) if depth > 1 else Residual(features, features)
         self.up = Residual(features, features)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.pyramid(x)[-1]
+
+    def pyramid(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What comes up at every resolution, the coarsest first: sides h/8, h/4, h/2 and h for a depth of 4."""
         high: Tensor = self.skip(x)
-        low = self.up(self.inner(self.down(x)))
-        double = F.interpolate(low, scale_factor=2.0, mode="nearest")
-        return high + double[:, :, : x.shape[-2], : x.shape[-1]]
+        below = self.down(x)
+        coarser = self.inner.pyramid(below) if isinstance(self.inner, Hourglass) else ()
+        low = self.up(coarser[-1] if coarser else self.inner(below))
+        return *coarser, high + doubled(low, x)
+
+
+def doubled(low: Tensor, like: Tensor) -> Tensor:
+    """Every cell four times, cut to the sides of `like`."""
+    double = F.interpolate(low, scale_factor=2.0, mode="nearest")
+    return double[:, :, : like.shape[-2], : like.shape[-1]]
+
+
+def linear(inputs: int, outputs: int) -> nn.Sequential:
+    """A 1x1 convolution, normalised and rectified."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1), nn.BatchNorm2d(outputs), nn.ReLU(True))
 
 
 def stem(features: int) -> nn.Sequential:
@@ -58,6 +85,22 @@ def stem(features: int) -> nn.Sequential:
         nn.Conv2d(3, quarter, 7, stride=2, padding=3), nn.BatchNorm2d(quarter), nn.ReLU(True),
         Residual(quarter, half), nn.MaxPool2d(2), Residual(half, half), Residual(half, features),
     )  # fmt: skip
+
+
+class Stack(nn.Sequential):
+    """An hourglass, and the layers between what comes up in it and its maps: (B, c, h, w) -> (B, c, h, w)."""
+
+    def __init__(self, features: int, skip: Skip = residual_skip) -> None:
+        super().__init__(Hourglass(4, features, skip), Residual(features, features), *linear(features, features))
+
+    def pyramid(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Features at every resolution, the coarsest first; the finest are those of `forward`."""
+        hourglass, *layers = self
+        assert isinstance(hourglass, Hourglass)
+        *coarser, finest = hourglass.pyramid(x)
+        for layer in layers:
+            finest = layer(finest)
+        return *coarser, finest
 
 
 class StackedHourglass(nn.Module):
@@ -78,7 +121,7 @@ class StackedHourglass(nn.Module):
             raise InputError(f"hourglass: stacks {stacks}, features {features}; give 1 or more and a multiple of 4")
         self.channels = features
         self.stem = stem(features)
-        self.stacks = nn.ModuleList(_stack(features) for _ in range(stacks))
+        self.stacks = nn.ModuleList(Stack(features) for _ in range(stacks))
         self.predictors = nn.ModuleList(map_predictor(features, maps) for _ in range(stacks - 1))
         self.feature_returns = nn.ModuleList(nn.Conv2d(features, features, 1) for _ in range(stacks - 1))
         self.map_returns = nn.ModuleList(nn.Conv2d(maps, features, 1) for _ in range(stacks - 1))
@@ -90,19 +133,19 @@ class StackedHourglass(nn.Module):
         H and W are multiples of 4.
         """
         check_sides(images, self.multiple)
-        x, predicted = self.stem(images), {}
-        features = self.stacks[0](x)
-        for number, (predict, return_features, return_maps, stack) in enumerate(
-            zip(self.predictors, self.feature_returns, self.map_returns, self.stacks[1:], strict=True), start=1
-        ):
-            maps = predicted[f"stack{number}"] = predict(features)
-            x = x + return_features(features) + return_maps(maps)
-            features = stack(x)
-        return features, predicted
+        pyramids, maps = self.pyramids(self.stem(images))
+        return pyramids[-1][-1], maps
 
-
-def _stack(features: int) -> nn.Sequential:
-    return nn.Sequential(
-        Hourglass(4, features), Residual(features, features),
-        nn.Conv2d(features, features, 1), nn.BatchNorm2d(features), nn.ReLU(True),
-    )  # fmt: skip
+    def pyramids(self, x: Tensor) -> tuple[list[tuple[Tensor, ...]], dict[str, Tensor]]:
+        """Features of the stem (B, features, h, w) -> those of every stack at every resolution, the coarsest first; and
+        the maps of all stacks but the last."""
+        pyramids: list[tuple[Tensor, ...]] = []
+        predicted: dict[str, Tensor] = {}
+        for number, stack in enumerate(self.stacks):
+            assert isinstance(stack, Stack)
+            if number:
+                features, before = pyramids[-1][-1], number - 1
+                maps = predicted[f"stack{number}"] = self.predictors[before](features)
+                x = x + self.feature_returns[before](features) + self.map_returns[before](maps)
+            pyramids.append(stack.pyramid(x))
+        return pyramids, predicted

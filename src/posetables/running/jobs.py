@@ -52,6 +52,11 @@ RULES = (
         "logs/{inside}adopt/{setup}/{method}.log",
     ),
     Rule(
+        "calibrate_thresholds",
+        f"results/{{inside}}predictions/{TESTED}.thresholds.manifest.json",
+        f"logs/{{inside}}calibrate/{TESTED}.log",
+    ),
+    Rule(
         "predict_people",
         f"results/{{inside}}predictions/{TESTED}.manifest.json",
         f"logs/{{inside}}predict/{TESTED}.log",

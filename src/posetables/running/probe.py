@@ -12,9 +12,8 @@ import torch
 
 from posetables import device as devices
 from posetables.data import skeletons
-from posetables.data.augment import Sampler
-from posetables.data.codecs import Truth, blur, peaks
-from posetables.data.loading import Batch
+from posetables.data.codecs import Truth
+from posetables.data.trials import Shown
 from posetables.models.parallel import divide
 from posetables.progress import say, track
 from posetables.provenance import manifest
@@ -88,7 +87,8 @@ def _training(experiment: Experiment, stage: Stage, processes: int, device: torc
     training.freeze(network, stage.freeze)
     free = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = training.build_optimizer(stage.optimizer, free)
-    side, joints = networks.sides(network, experiment.input), len(skeletons.named(experiment.skeleton).joints)
+    side, skeleton = networks.sides(network, experiment.input), skeletons.named(experiment.skeleton)
+    joints = len(skeleton.joints)
     images = torch.rand(batch, 3, side, side, device=device).to(memory_format=torch.channels_last)
     places = torch.rand(batch, joints, 2, device=device) * side
     labelled = torch.ones(batch, joints, dtype=torch.bool, device=device)
@@ -96,7 +96,8 @@ def _training(experiment: Experiment, stage: Stage, processes: int, device: torc
     def step() -> None:
         with devices.precision(experiment.compute, device):
             maps = network(images)
-        loss = training.supervise(maps, Truth(places, labelled, side), experiment.codecs, stage.supervise)
+        truth = Truth(places, labelled, side, skeleton.structure)
+        loss = training.supervise(maps, truth, experiment.codecs, stage.supervise)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -105,24 +106,19 @@ def _training(experiment: Experiment, stage: Stage, processes: int, device: torc
 
 
 def _testing(experiment: Experiment, protocol: Protocol, people: int, device: torch.device) -> Callable[[], None]:
-    """A test of some grey people, from their crops to their joints."""
-    network = networks.build(experiment.network, experiment.skeleton).to(device).eval()
-    joints = len(skeletons.named(experiment.skeleton).joints)
+    """A test of some grey people, from their crops to their joints; nobody is looked for again."""
+    tester = testing.tester_of(networks.build(experiment.network, experiment.skeleton), experiment, protocol, device)
     side = 2 * experiment.input
-    batch = Batch(
-        epoch=0,
-        people=np.arange(people),
+    shown = Shown(
         crops=torch.zeros(people, 3, side, side, dtype=torch.uint8),
         density=torch.full((people,), float(experiment.input)),
-        joints=torch.zeros(people, joints, 2),
-        labelled=torch.ones(people, joints, dtype=torch.bool),
+        center=np.zeros((people, 2)),
+        side=np.full(people, float(experiment.input)),
     )
-    sampler = Sampler(experiment.pixels, device)
 
     def test() -> None:
         with torch.inference_mode():
-            maps = testing.fused_maps(network, batch, sampler, experiment, protocol, device)
-            peaks(blur(maps, protocol.blur))
+            testing.find(tester, shown)
 
     return test
 

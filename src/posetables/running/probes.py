@@ -79,7 +79,7 @@ def _timing(artifact: Artifact, request: Request) -> Path:
         recipe["optimizer"] = stage["optimizer"]["name"]
         recipe["processes"] = request.nodes * request.processes
     else:
-        recipe["protocol"] = [artifact.recipe["protocol"][key] for key in ("scales", "flip")]
+        recipe["protocol"] = [artifact.recipe["protocol"][key] for key in ("scales", "pyramid", "flip")]
     return _file([artifact.stage, recipe, _code(artifact)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from posetables.provenance.artifact import Artifact
 
 REQUESTS = {
+    "calibrate": "predict",
     "crop": "data",
     "detect": "predict",
     "draw": "data",
@@ -18,6 +19,6 @@ REQUESTS = {
 
 def kind_of(artifact: Artifact) -> str | None:
     """The entry of its stage, if it has one; some figures are drawn by running a network over everybody."""
-    if "posetables.stages.draw_heatmaps" in artifact.modules:
+    if artifact.stage == "draw" and any(name.startswith("weights:") for name in artifact.inputs):
         return "predict"
     return REQUESTS.get(artifact.stage)

@@ -24,6 +24,7 @@ from posetables.recipe import (
     ScaleName,
     Source,
     Split,
+    Stage,
     Table,
     is_detected,
     is_released,
@@ -45,6 +46,16 @@ def _network(experiment: Experiment) -> tuple[str, ...]:
     return f"posetables.models.{experiment.network.paper}", _skeleton(experiment.skeleton)
 
 
+def _of_stage(stage: Stage) -> tuple[str, ...]:
+    """What some trainings run and others do not."""
+    named = {"posetables.data.masking": stage.masking, "posetables.stages.validation": stage.validation}
+    return tuple(module for module, used in named.items() if used is not None)
+
+
+def _of_people(experiment: Experiment) -> tuple[str, ...]:
+    return tuple(_skeleton(part.skeleton) for part in experiment.train)
+
+
 def _plain(recipe: Params, *fields: str) -> dict[str, Any]:
     return recipe.model_dump(mode="json", include=set(fields) or None)
 
@@ -57,9 +68,11 @@ def _in_order(content: Any) -> Any:
 
 
 DRAWN_FROM: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "curves": (("people", "predictions"), ("skeleton", "labels", "test")),
-    "poses": (("crops", "predictions"), ("skeleton", "test")),
+    "curves": (("people", "predictions"), ("skeleton", "labels", "test", "metrics")),
+    "poses": (("crops", "predictions"), ("skeleton", "labels", "test")),
     "heatmaps": (("crops", "weights"), ("skeleton", "labels", "test", "input", "pixels", "network", "compute")),
+    "training": (("history",), ("stages",)),
+    "maps": (("crops", "weights"), ("skeleton", "labels", "test", "input", "pixels", "codecs", "network", "compute")),
 }
 """Kind of a figure -> what it is drawn from, and what is read of the recipe of each experiment."""
 
@@ -238,14 +251,17 @@ class Artifacts:
         experiment = self.recipes.experiment(name, self.scale)
         recipe = experiment.stage(stage)
         inputs = {part.dataset: self.crop(part.dataset) for part in experiment.train}
+        metric = {} if recipe.validation is None else {"metric": experiment.metrics[0]}
+        if recipe.validation is not None:
+            inputs["validation"] = self.crop(recipe.validation.dataset)
         for module, origin in recipe.init.items():
             inputs[f"init:{module}"] = self._weights(origin, seed)
         folder = self.root / "train" / name / f"seed{seed}" / stage
         read = ("skeleton", "labels", "train", "input", "pixels", "codecs", "augment", "network", "compute")
         return Artifact(
             stage="train",
-            recipe=_plain(experiment, *read) | {"stage": _plain(recipe), "seed": seed},
-            modules=("posetables.stages.train", *_network(experiment)),
+            recipe=_plain(experiment, *read) | {"stage": _plain(recipe), "seed": seed} | metric,
+            modules=("posetables.stages.train", *_of_stage(recipe), *_network(experiment), *_of_people(experiment)),
             outputs={"weights": folder / "weights.safetensors", "history": folder / "history.csv"},
             manifest=folder / "manifest.json",
             inputs=inputs,
@@ -271,8 +287,34 @@ class Artifacts:
             inputs={
                 "crops": self.crops_of(experiment.test, experiment.protocol(protocol).boxes),
                 "weights": self.train(name, experiment.final_stage, seed),
+                **self._thresholds(experiment, protocol, seed),
             },
         )
+
+    @cache  # noqa: B019
+    def calibrate(self, name: str, protocol: str, seed: int) -> Artifact:
+        """The thresholds of conditional testing, chosen on people in labelled boxes."""
+        experiment = self.recipes.experiment(name, self.scale).calibrated_by(protocol)
+        read = ("skeleton", "labels", "test", "input", "pixels", "codecs", "network", "compute")
+        thresholds = self.root / "predictions" / name / f"seed{seed}" / f"{protocol}.thresholds.json"
+        return Artifact(
+            stage="calibrate",
+            recipe=_plain(experiment, *read)
+            | {"metric": experiment.metrics[0], "protocol": _way(experiment.protocol(protocol))},
+            modules=("posetables.stages.calibrate", *_network(experiment)),
+            outputs={"thresholds": thresholds},
+            manifest=manifest.beside(thresholds),
+            inputs={
+                "crops": self.crop(experiment.test.dataset),
+                "weights": self.train(name, experiment.final_stage, seed),
+            },
+        )
+
+    def _thresholds(self, experiment: Experiment, protocol: str, seed: int) -> dict[str, Artifact]:
+        """Nothing for a protocol that tests everybody once."""
+        if experiment.protocol(protocol).conditional is None:
+            return {}
+        return {"thresholds": self.calibrate(experiment.name, protocol, seed)}
 
     @cache  # noqa: B019
     def adopt(self, name: str) -> Artifact:
@@ -376,6 +418,8 @@ class Artifacts:
                 "crops": self.crops_of(experiment.test, tested.boxes),
                 "images": self.fetch_images(experiment.test.dataset),
             }
+            if thresholds := self._thresholds(experiment, protocol, 0):
+                inputs |= thresholds | {"weights": self.train(name, experiment.final_stage, 0)}
             if (finding := self.recipes.finding(experiment.test, tested.boxes)) is not None:
                 inputs["boxes"] = self.speed(*finding)
         return Artifact(
@@ -443,19 +487,27 @@ class Artifacts:
             modules=(f"posetables.stages.draw_{figure.kind}", *sorted(modules)),
             outputs={"figure": folder / f"{item}.svg", "values": folder / f"{item}.csv"},
             manifest=folder / f"{item}.manifest.json",
-            inputs={f"{kind}:{name}": self._drawn_from(kind, name) for kind in kinds for name in sorted(tested)},
+            inputs={
+                f"{kind}:{place}": artifact
+                for kind in kinds
+                for name in sorted(tested)
+                for place, artifact in self._drawn_from(kind, name).items()
+            },
         )
 
-    def _drawn_from(self, kind: str, name: str) -> Artifact:
-        """One input of a figure."""
+    def _drawn_from(self, kind: str, name: str) -> Mapping[str, Artifact]:
+        """What a figure reads of an experiment, by its name; a history is that of each `<experiment>/<stage>`."""
         tested = self.recipes.tested(name, self.scale)
         if kind == "people":
-            return self.annotate(tested.test.dataset)
+            return {name: self.annotate(tested.test.dataset)}
         if kind == "crops":
-            return self.crop(tested.test.dataset)
+            return {name: self.crop(tested.test.dataset)}
         if kind == "predictions":
-            return self._predictions(name, self.recipes.protocol(name, None), 0)
-        return self.train(name, self.recipes.experiment(name, self.scale).final_stage, 0)
+            return {name: self._predictions(name, self.recipes.protocol(name, None), 0)}
+        experiment = self.recipes.experiment(name, self.scale)
+        if kind == "history":
+            return {f"{name}/{stage}": self.train(name, stage, 0) for stage in experiment.stages}
+        return {name: self.train(name, experiment.final_stage, 0)}
 
     @cache  # noqa: B019
     def claims(self, paper: str) -> Artifact:

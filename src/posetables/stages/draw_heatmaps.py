@@ -11,36 +11,39 @@ import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Drawing
-from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from posetables import device as devices
 from posetables.data import skeletons
-from posetables.data.augment import Sampler
-from posetables.data.codecs import peaks
-from posetables.data.loading import testing_batches
 from posetables.data.people import Crops, read_crops
 from posetables.data.skeletons import Skeleton
 from posetables.errors import InputError
 from posetables.models.diffusion import diffuse
 from posetables.models.hcrn import Hierarchy, RefinementUnits
-from posetables.progress import progress
-from posetables.stages import network as networks
-from posetables.stages.drawing import SMOOTH, STYLE, SVG, Page, Picture, picture
+from posetables.stages.drawing import STYLE, SVG, Page, Picture, corner, picture
+from posetables.stages.overlays import (
+    COLOURS,
+    distances_of,
+    images_of,
+    label_of,
+    lay,
+    mark,
+    nearest_from_furthest,
+    peak_of,
+    trained,
+    under,
+)
 
 if TYPE_CHECKING:
     from _csv import Writer
 
     from posetables.recipe import Experiment, Heatmaps, Step
 
-BATCH = 32
-
 SIDE, NARROWEST, GAP, LINE = 1.9, 1.6, 0.06, 0.16
 """Inches: height of a picture, width of a column, between pictures, of a line of text."""
 
-COLOURS = mpl.colormaps["inferno"]
 STACKED = tuple(LinearSegmentedColormap.from_list(colour, [colour, colour]) for colour in ("#d62728", "#1f77b4"))
 
 LABELS: Mapping[Step, str] = {
@@ -81,10 +84,6 @@ class Moves(NamedTuple):
         gain = (self.before - self.after)[~np.isnan(self.before)]
         return len(gain), 100 * float(np.mean(gain > 0)), 100 * float(np.mean(gain < 0))
 
-    def nearest_from_furthest(self, rank: int) -> int:
-        """The person who gained the most but for `rank` others."""
-        return int(np.argsort(-(self.before - self.after), kind="stable")[rank])  # NaN comes last
-
 
 class Shown(NamedTuple):
     """A map that is drawn."""
@@ -122,7 +121,10 @@ def draw(
     people = inputs[f"crops:{recipe.name}"]["crops"].parent
     crops = read_crops(people, recipe.test.split, recipe.labels, range(len(skeleton.joints)))
     found = outputs_of(recipe, inputs[f"weights:{recipe.name}"]["weights"], crops, device)
-    moves = {joint: moves_of(found, crops, joint) for joint in map(skeleton.index, figure.joints)}
+    moves = {
+        joint: Moves(*(distances_of(maps[:, joint], crops, joint) for maps in (found.initial, found.refined)))
+        for joint in map(skeleton.index, figure.joints)
+    }
     cases = cases_of(figure, skeleton, found, moves)
     with outputs["values"].open("w", newline="") as file:
         write_values(csv.writer(file, lineterminator="\n"), skeleton, crops, cases, moves)
@@ -133,44 +135,25 @@ def draw(
 
 def outputs_of(recipe: Experiment, weights: Path, crops: Crops, device: torch.device) -> Outputs:
     """One pass for each person, neither scaled nor flipped."""
-    network = networks.build(recipe.network, recipe.skeleton)
-    networks.load(network, "", weights)
-    network.to(device).eval()
+    network = trained(recipe, weights, device)
     hierarchy = getattr(network, "hierarchy", None)
     if not isinstance(hierarchy, Hierarchy):
         raise InputError(f"{recipe.name}: network: no refinement units; draw an experiment of HCRN whose head has them")
-    sampler, side = Sampler(recipe.pixels, device), networks.sides(network, recipe.input)
     found: dict[str, list[Tensor]] = {"initial": [], "refined": []}
-    with torch.inference_mode(), progress(f"{recipe.name}: maps", len(crops)) as advance:
-        for batch in testing_batches(crops, BATCH):
-            upright = torch.eye(2, device=device).expand(len(batch.people), 2, 2)
-            images = sampler(batch.crops, batch.density.to(device), upright, (side, side))
+    with torch.inference_mode():
+        for images in images_of(recipe, network, crops, device):
             with devices.precision(recipe.compute, device):
-                logits = network(images.to(memory_format=torch.channels_last))
+                logits = network(images)
             for name, maps in found.items():
                 maps.append(logits[name][:, :-1].float().sigmoid().cpu())
-            advance(len(batch.people))
     return Outputs(hierarchy.cpu(), *(torch.cat(maps) for maps in found.values()))
-
-
-def moves_of(found: Outputs, crops: Crops, joint: int) -> Moves:
-    """What the unit of a joint does to its maximum."""
-    truth = np.where(crops.labelled[:, joint, None], crops.joints[:, joint], np.nan)
-    return Moves(*(np.hypot(*(peak_of(maps[:, joint]) - truth).T) for maps in (found.initial, found.refined)))
-
-
-def peak_of(maps: Tensor) -> np.ndarray:
-    """Maxima (N, 2) of maps (N, h, w), x and y in box coordinates."""
-    cells, _ = peaks(maps[:, None])
-    place: np.ndarray = ((cells[:, 0] + 0.5) / maps.shape[-1] - 0.5).numpy()
-    return place
 
 
 def cases_of(figure: Heatmaps, skeleton: Skeleton, found: Outputs, moves: Mapping[int, Moves]) -> list[Case]:
     """For each joint the person whose maximum came nearest to the label from furthest; then the next one."""
     cases: list[Case] = []
     for joint in map(skeleton.index, figure.joints):
-        person = moves[joint].nearest_from_furthest(sum(case.joint == joint for case in cases))
+        person = nearest_from_furthest(*moves[joint], rank=sum(case.joint == joint for case in cases))
         steps = steps_of(found, joint, person)
         cases.append(Case(joint, person, {step: steps[step] for step in figure.steps}))
     return cases
@@ -292,32 +275,16 @@ def note(person: str, case: Case, moves: Moves) -> str:
 def show(axes: Axes, seen: Picture, crops: Crops, case: Case, step: Step) -> None:
     """The maps of one step over the person in grey."""
     left, right, bottom, top = seen.extent
-    axes.imshow(seen.pixels.mean(2), "gray", vmin=0, vmax=255, extent=seen.extent, interpolation=SMOOTH)
+    under(axes, seen)
     shown = case.steps[step]
     if len(shown) == 1:
-        lay(axes, shown[0].map, COLOURS, 0.8)
-        mark(axes, shown[0], crops, case.person)
+        joint, values = shown[0]
+        lay(axes, values, COLOURS, 0.8)
+        mark(axes, values, label_of(crops, case.person, joint))
+        corner(axes, f"{values.min():.2f} to {values.max():.2f}")
     else:
         initial, diffused = shown
         lay(axes, diffused.map, STACKED[1], 0.6)
         lay(axes, initial.map, STACKED[0], 0.8)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.set_axis_off()
-
-
-def lay(axes: Axes, values: np.ndarray, colours: Colormap, opacity: float) -> None:
-    """A map, the less transparent the greater it is."""
-    strength = (values - values.min()) / (np.ptp(values) or 1)
-    box = (-0.5, 0.5, 0.5, -0.5)
-    axes.imshow(strength, colours, vmin=0, vmax=1, alpha=opacity * strength, extent=box, interpolation=SMOOTH)
-
-
-def mark(axes: Axes, shown: Shown, crops: Crops, person: int) -> None:
-    """A ring at the label, a cross at the maximum, and the range of the map."""
-    outline = [withStroke(linewidth=2.2, foreground="black")]
-    axes.plot(*peak_of(torch.from_numpy(shown.map)[None])[0], "x", color="white", path_effects=outline)
-    if crops.labelled[person, shown.joint]:
-        place = crops.joints[person, shown.joint]
-        axes.plot(*place, "o", color="#00e5ff", markersize=8, fillstyle="none", path_effects=outline)
-    told = f"{shown.map.min():.2f} to {shown.map.max():.2f}"
-    axes.text(0.03, 0.97, told, color="white", size=6, va="top", transform=axes.transAxes, path_effects=outline)

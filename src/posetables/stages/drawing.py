@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from posetables.data.people import Crops
 from posetables.data.skeletons import Skeleton
@@ -26,6 +27,10 @@ SMOOTH = "hanning"
 
 LAYERS = ("#d55e00", "#f0e442", "#56b4e9", "#e377c2", "#2ca02c")
 """Colour of each layer of a hierarchy, from the root outwards: told apart by colour-blind readers too."""
+
+
+OUTLINE = [withStroke(linewidth=2.2, foreground="black")]
+"""Around what is drawn in white: it shows on any image."""
 
 
 class Picture(NamedTuple):
@@ -52,6 +57,17 @@ def picture(crops: Crops, person: int) -> Picture:
     (top, bottom), (left, right) = _ends(inside.any(1)), _ends(inside.any(0))
     ends = (first + np.array([left, right, bottom, top]) - middle) / density
     return Picture(box[top:bottom, left:right], (ends[0], ends[1], ends[2], ends[3]))
+
+
+def corner(axes: Axes, text: str) -> None:
+    """Text in the upper left corner of a picture."""
+    axes.text(0.03, 0.97, text, color="white", size=6, va="top", transform=axes.transAxes, path_effects=OUTLINE)
+
+
+def evenly_spaced(people: int, count: int) -> list[int]:
+    """Numbers of `count` people, from the middle of each of as many equal parts; of all, where there are fewer."""
+    taken = min(people, count)
+    return [(2 * part + 1) * people // (2 * taken) for part in range(taken)]
 
 
 def _ends(inside: np.ndarray) -> tuple[int, int]:

@@ -29,8 +29,8 @@ WIRING = ("Snakefile", "workflow", "profiles", "slurm", "params", "constraints.t
 """What a root needs besides data and results."""
 
 START = {
-    "train": ("train", "predict", "adopt", "score"),
-    "predict": ("predict", "adopt", "score"),
+    "train": ("train", "calibrate", "predict", "adopt", "score"),
+    "predict": ("calibrate", "predict", "adopt", "score"),
     "score": ("score",),
 }
 """First stage to run again -> the stages that do. A measurement of time is taken again whenever it is asked for."""

@@ -71,6 +71,12 @@ class Run:
             self.losses = 0.0
         self.tell(rate)
 
+    def score(self, score: float | None) -> None:
+        """What the first process says of the epoch that has just ended, in per cent."""
+        assert score is not None
+        self.history.setdefault("score", []).append(score)
+        say(f"validation: {score:.2f}")
+
     def keep(self, network: nn.Module, optimizer: torch.optim.Optimizer, *, now: bool) -> None:
         """Write a checkpoint, `now` or when one is due."""
         if processes.rank() == 0 and (now or self.checkpoints.due):
@@ -114,7 +120,7 @@ class Run:
             "epochs": self.place.epochs,
             "loss": self.history["loss"][-1] if self.history["loss"] else None,
             "rate": rate,
-            "score": None,
+            "score": self.history["score"][-1] if "score" in self.history else None,
             "seconds_per_step": (self.told - self.began) / done,
             "processes": processes.count(),
             "restarts": self.restarts,

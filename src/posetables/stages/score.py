@@ -15,16 +15,13 @@ from posetables.data.people import read_columns, read_people
 from posetables.errors import InputError
 from posetables.metrics import bootstrap
 from posetables.progress import say
-from posetables.stages.scoring import HITS, METRICS, Pairs
+from posetables.stages.scoring import HITS, MEASURES, METRICS, Pairs
 
 if TYPE_CHECKING:
     from posetables.recipe import Tested
 
 BOOTSTRAP_KEY = (0, 0)
 """The same people are drawn for every experiment, so that two of them can be compared person by person."""
-
-MEASURES = {"pckh": ("head",), "auc": ("head",)}
-"""Hits -> what they need of the labels besides joints."""
 
 
 def score(recipe: Tested, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> dict[str, Any]:

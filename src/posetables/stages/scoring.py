@@ -77,6 +77,10 @@ HITS: Mapping[str, Hits] = {
 }
 
 
+MEASURES: Mapping[str, tuple[str, ...]] = {"pckh": ("head",), "auc": ("head",)}
+"""Hits -> what they need of the labels besides joints."""
+
+
 def joints_of(skeleton: Skeleton) -> dict[str, list[int]]:
     groups = {name: [skeleton.index(joint) for joint in joints] for name, joints in skeleton.groups.items()}
     return groups | {"Avg": list(range(len(skeleton.joints)))}

@@ -14,15 +14,13 @@ import pandas as pd
 import torch
 
 from posetables import device as devices
-from posetables.data.augment import Sampler
-from posetables.data.codecs import blur, peaks
-from posetables.data.loading import Batch
 from posetables.data.people import read_people
+from posetables.data.trials import Shown
 from posetables.stages import network as networks
 from posetables.stages.crop import cut, read_image
 from posetables.stages.detect import load
 from posetables.stages.native import folder_of
-from posetables.stages.predict import fused_maps
+from posetables.stages.predict import look, read_thresholds, tester_of, trained
 
 if TYPE_CHECKING:
     from posetables.recipe import Cropping, Detector, Experiment, Protocol, Split
@@ -51,18 +49,21 @@ def time_test(
     """Write `speed` (JSON): the seconds that finding the people takes (input `boxes`, nothing for labelled ones), and
     those of cutting them out and testing the network on them.
 
-    The weights are random: arithmetic takes the same time whatever the numbers are.
+    The weights are random, as arithmetic takes the same time whatever the numbers are; but those of the training where
+    confidence decides who is looked for again (inputs `weights` and `thresholds`).
     """
     device = devices.choose(recipe.compute)
-    network = networks.build(recipe.network, recipe.skeleton).to(device).eval()
-    sampler = Sampler(recipe.pixels, device)
+    thresholds = read_thresholds(recipe, inputs)
+    if thresholds is None:
+        tester = tester_of(networks.build(recipe.network, recipe.skeleton), recipe, protocol, device)
+    else:
+        tester = trained(recipe, protocol, inputs, device)
     folder = folder_of(inputs["images"])
     table = pd.read_parquet(inputs["crops"]["crops"]).query("split == @recipe.test.split")
     people = [(name, group) for name, group in table.groupby("image", sort=True)][: WARM + IMAGES]
 
     def poses(image: np.ndarray, boxes: pd.DataFrame) -> None:
-        batch = cut_out(image, boxes, cropping)
-        peaks(blur(fused_maps(network, batch, sampler, recipe, protocol, device), protocol.blur))[1].cpu()
+        look(tester, cut_out(image, boxes, cropping), thresholds)
 
     images = [(read_image(folder / str(name)), group) for name, group in people]
     with torch.inference_mode():
@@ -71,19 +72,19 @@ def time_test(
     return write(seconds, found, device, outputs)
 
 
-def cut_out(image: np.ndarray, boxes: pd.DataFrame, cropping: Cropping) -> Batch:
+def cut_out(image: np.ndarray, boxes: pd.DataFrame, cropping: Cropping) -> Shown:
     """The people of one image, as the store of crops would give them."""
     side, density = round(cropping.resolution * cropping.margin), np.minimum(boxes["side"], cropping.resolution)
     crops = [
         cut(image, np.array([row.center_x, row.center_y]), each / row.side, side).transpose(2, 0, 1)
         for row, each in zip(boxes.itertuples(), density, strict=True)
     ]
-    count = len(crops)
-    nothing = torch.zeros(count, 0, 2)
-    return Batch(
-        0, np.arange(count), torch.from_numpy(np.stack(crops)), torch.tensor(density.to_numpy(np.float32)), nothing,
-        nothing[..., 0] > 0,
-    )  # fmt: skip
+    return Shown(
+        torch.from_numpy(np.stack(crops)),
+        torch.tensor(density.to_numpy(np.float32)),
+        boxes[["center_x", "center_y"]].to_numpy(),
+        boxes["side"].to_numpy(),
+    )
 
 
 def timed(work: Callable[[Any], object], images: Iterable[Any], device: torch.device) -> list[float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 
 from posetables import device as devices
 from posetables.data import skeletons
-from posetables.data.augment import Sampler, draw, move_joints
+from posetables.data.augment import Sampler, draw, draw_colours, move_joints
 from posetables.data.codecs import Truth, codec_of
 from posetables.data.loading import Batch, steps_per_epoch, training_batches
 from posetables.data.people import Crops, read_crops
@@ -67,7 +69,8 @@ def train(
     run = Run(checkpoints, Place(recipe.name, name, seed, stage.epochs, each))
     run.resume(network, optimizer, device)
 
-    crop = Batches(recipe, networks.sides(network, recipe.input), count, seed, device)
+    crop = Batches(recipe, stage, networks.sides(network, recipe.input), count, seed, device)
+    validate = validation(recipe, stage, inputs, device)
     loader = training_batches(
         parts,
         seed,
@@ -80,7 +83,7 @@ def train(
     with progress(recipe.name, run.place.steps, done=run.step) as advance, signals_kept() as asked:
         for batch in loader:
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(stage, run.step / run.place.steps, run.step / each)
+                group["lr"] = learning_rate(stage, run.step / run.place.steps, run.step / each, run.history)
             torch.manual_seed(int(generator(seed, "dropout", run.step).integers(2**62)))
             images, truth = crop(batch)
             with devices.precision(recipe.compute, device):
@@ -93,6 +96,9 @@ def train(
             optimizer.step()
             mean, stop = processes.agreed(loss, bool(asked))
             run.record(mean, optimizer.param_groups[0]["lr"])
+            if validate is not None and run.step % each == 0:
+                run.score(processes.from_first(validate(network) if processes.rank() == 0 else None))
+                freeze(network, stage.freeze)
             run.keep(network, optimizer, now=stop)
             advance(1)
             if stop:
@@ -112,35 +118,68 @@ def train(
 
 def people(recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]]) -> list[Crops]:
     """Everybody that the experiment trains on, in the joints of its skeleton whatever their data set's."""
-    joints = tuple(range(len(skeletons.named(recipe.skeleton).joints)))
+    ours = skeletons.named(recipe.skeleton)
+    joints = [skeletons.named(part.skeleton).numbers(ours) for part in recipe.train]
     return [
-        read_crops(inputs[part.dataset]["crops"].parent, part.split, recipe.labels, joints) for part in recipe.train
+        read_crops(inputs[part.dataset]["crops"].parent, part.split, recipe.labels, numbers)
+        for part, numbers in zip(recipe.train, joints, strict=True)
     ]
+
+
+def validation(
+    recipe: Experiment, stage: Stage, inputs: Mapping[str, Mapping[str, Path]], device: torch.device
+) -> Callable[[nn.Module], float] | None:
+    """What scores the network, if the stage says on whom. Loaded by name: no other training depends on metrics."""
+    if stage.validation is None:
+        return None
+    scoring = importlib.import_module("posetables.stages.validation")
+    score: Callable[[nn.Module], float]
+    score = scoring.Validation(recipe, stage.validation, inputs["validation"], device).score
+    return score
 
 
 class Batches:
     """Turns stored crops into augmented images and their truth, a whole batch at a time, on the training device."""
 
-    def __init__(self, recipe: Experiment, side: int, people: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Experiment, stage: Stage, side: int, people: int, seed: int, device: torch.device
+    ) -> None:
         self.augment: Augment = recipe.augment
-        self.flip = skeletons.named(recipe.skeleton).flip
+        self.masking = stage.masking
+        self.masks: Any = importlib.import_module("posetables.data.masking") if stage.masking else None
+        self.skeleton = skeletons.named(recipe.skeleton)
         self.sampler = Sampler(recipe.pixels, device)
         self.side, self.people, self.seed, self.device = side, people, seed, device
-        self.epoch, self.drawn = -1, np.empty(0)
+        self.epoch, self.drawn, self.colours, self.masked = -1, np.empty(0), np.empty(0), np.empty(0)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Truth]:
         if batch.epoch != self.epoch:
-            self.epoch, self.drawn = batch.epoch, draw(self.augment, self.seed, batch.epoch, self.people)
+            self._begin(batch.epoch)
         drawn = torch.from_numpy(self.drawn[batch.people]).to(self.device)
         to_input, flipped = drawn[:, :, :2], drawn[:, 0, 2] > 0
         joints, labelled = batch.joints.to(self.device), batch.labelled.to(self.device)
         images = self.sampler(batch.crops, batch.density.to(self.device), to_input, (self.side, self.side))
+        flip = self.skeleton.flip
         truth = Truth(
-            joints=move_joints(joints, to_input, flipped, self.flip, self.side),
-            labelled=torch.where(flipped[:, None], labelled[:, list(self.flip)], labelled),
+            joints=move_joints(joints, to_input, flipped, flip, self.side),
+            labelled=torch.where(flipped[:, None], labelled[:, list(flip)], labelled),
             size=self.side,
+            structure=self.skeleton.structure,
         )
+        if len(self.colours):
+            images = self.sampler.coloured(images, torch.from_numpy(self.colours[batch.people]).to(self.device))
+        if len(self.masked):
+            self.masks.mask(images, truth, self.masking, self.masked[batch.people])
         return images.to(memory_format=torch.channels_last), truth
+
+    def _begin(self, epoch: int) -> None:
+        """Draw for everybody."""
+        given = self.seed, epoch, self.people
+        self.epoch, self.drawn = epoch, draw(self.augment, *given)
+        if self.augment.colour != (1, 1):
+            self.colours = draw_colours(self.augment, *given)
+        if self.masks is not None:
+            self.masked = self.masks.draw(*given)
 
 
 def supervise(maps: Mapping[str, Tensor], truth: Truth, codecs: Mapping[str, Codec], outputs: Sequence[str]) -> Tensor:
@@ -155,11 +194,26 @@ def supervise(maps: Mapping[str, Tensor], truth: Truth, codecs: Mapping[str, Cod
     return torch.stack(losses).sum()
 
 
-def learning_rate(stage: Stage, share: float, epoch: float) -> float:
-    """Rate at a share of the training: a linear warm-up, then the factor of the last milestone passed."""
+def learning_rate(stage: Stage, share: float, epoch: float, history: Mapping[str, Sequence[float]]) -> float:
+    """Rate at a share of the training: a linear warm-up, then the factor of the last milestone passed, and that of
+    every plateau of the epochs so far."""
     factors = [factor for milestone, factor in sorted(stage.milestones.items()) if share >= milestone]
     warm = min(1.0, (epoch + 0.01) / stage.warmup) if stage.warmup else 1.0
-    return stage.optimizer.lr * warm * (factors[-1] if factors else 1.0)
+    rate = stage.optimizer.lr * warm * (factors[-1] if factors else 1.0)
+    if stage.plateau is None:
+        return rate
+    values = history.get("score") or [-loss for loss in history["loss"]]
+    return rate * stage.plateau.factor ** plateaus(values, stage.plateau.patience)
+
+
+def plateaus(values: Sequence[float], patience: int) -> int:
+    """How often the best value has not been passed for `patience` epochs; after each time they are counted anew."""
+    best, stale, count = -math.inf, 0, 0
+    for value in values:
+        best, stale = (value, 0) if value > best else (best, stale + 1)
+        if stale == patience:
+            stale, count = 0, count + 1
+    return count
 
 
 def build_optimizer(recipe: Optimizer, weights: Sequence[nn.Parameter]) -> torch.optim.Optimizer:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from posetables.running.plan import Job, Part, Plan
 
 STAGES = (
-    "fetch", "annotate", "crop", "detect", "train", "predict", "adopt", "score", "measure", "speed", "tabulate", "draw",
-    "claims",
+    "fetch", "annotate", "crop", "detect", "train", "calibrate", "predict", "adopt", "score", "measure", "speed",
+    "tabulate", "draw", "claims",
 )  # fmt: skip
 """In the order of the work."""
 

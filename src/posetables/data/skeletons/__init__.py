@@ -29,6 +29,10 @@ class Skeleton:
     """Column of a table -> the joints that it averages, in the order in which tables print them."""
     sticks: Mapping[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = field(default_factory=dict)
     """Part of PCP -> its sticks; each end of a stick is the mean of the named joints."""
+    matched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Joint -> those whose maps are matched together with its own by the structure-aware loss (MSSA sec. 3.3)."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """What another data set calls a joint -> its name here, for networks that are trained on both."""
 
     def index(self, joint: str) -> int:
         return self.joints.index(joint)
@@ -38,6 +42,16 @@ class Skeleton:
         """Joint i of a flipped image is joint `flip[i]` of the original."""
         partner = dict(self.mirror) | {b: a for a, b in self.mirror}
         return tuple(self.index(partner.get(joint, joint)) for joint in self.joints)
+
+    @cached_property
+    def structure(self) -> tuple[tuple[int, ...], ...]:
+        """The graph of MSSA: of each joint n the joints of S_n, itself among them."""
+        return tuple(tuple(map(self.index, (joint, *self.matched.get(joint, ())))) for joint in self.joints)
+
+    def numbers(self, others: Skeleton) -> tuple[int | None, ...]:
+        """For each joint of another skeleton its number here, None for one that is not here."""
+        names = (self.aliases.get(joint, joint) for joint in others.joints)
+        return tuple(self.index(name) if name in self.joints else None for name in names)
 
     @cached_property
     def root(self) -> int:
@@ -72,3 +86,14 @@ def names() -> tuple[str, ...]:
 def sides(*names: str) -> tuple[tuple[str, str], ...]:
     """Mirror pairs of joints that the body has twice."""
     return tuple((f"right {name}", f"left {name}") for name in names)
+
+
+def limbs_matched(*chains: tuple[str, str, str]) -> dict[str, tuple[str, ...]]:
+    """What MSSA matches along limbs (sec. 3.3): both neighbours of the joint in the middle, that neighbour alone of the
+    outer one: wrist-elbow, shoulder-elbow-wrist."""
+    return {
+        f"{side} {joint}": tuple(f"{side} {other}" for other in others)
+        for side in ("right", "left")
+        for inner, middle, outer in chains
+        for joint, others in ((middle, (inner, outer)), (outer, (middle,)))
+    }

@@ -1,6 +1,9 @@
-"""The 14 joints of LSP (Johnson & Everingham, BMVC 2010) and the hierarchy that HCRN gives them (Fig. 1b)."""
+"""The 14 joints of LSP (Johnson & Everingham, BMVC 2010) and the hierarchy that HCRN gives them (Fig. 1b).
 
-from posetables.data.skeletons import Skeleton, sides
+MSSA has no LSP: its pairs and triplets are those of MPII, with the neck where MPII has the thorax.
+"""
+
+from posetables.data.skeletons import Skeleton, limbs_matched, sides
 
 SKELETON = Skeleton(
     joints=(
@@ -27,6 +30,10 @@ SKELETON = Skeleton(
         for side in ("right", "left")
         for child, parent in (("elbow", "shoulder"), ("wrist", "elbow"), ("knee", "hip"), ("ankle", "knee"))
     },
+    matched=limbs_matched(("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+    | {f"{side} shoulder": (f"{side} elbow",) for side in ("right", "left")}
+    | {"right hip": ("left hip",), "left hip": ("right hip",)}
+    | {"head top": ("neck",), "neck": ("head top",)},
     groups={"Head": ("neck", "head top")}
     | {
         name.title(): (f"right {name}", f"left {name}")
