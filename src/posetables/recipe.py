@@ -497,8 +497,8 @@ class Maps(Params):
     people: int = Field(gt=0)
     choose: Literal["even", "nearer"] = Field(
         "even",
-        description="evenly spaced over the split; or those whose maximum is nearest to the label in the last column of "
-        "a joint from furthest in the first",
+        description="evenly spaced over the split; or those whose maximum is nearest to the label in the last column "
+        "of a joint from furthest in the first",
     )
     columns: tuple[MapColumn, ...]
 

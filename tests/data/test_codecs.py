@@ -298,7 +298,7 @@ def test_coarser_targets_are_the_maximum_of_the_finest_over_each_cell() -> None:
 
 
 def test_every_cell_of_every_scale_counts_the_same() -> None:
-    """Eq. 1 sums over cells; where nothing is found and nobody labelled, an error of 1 in one cell is the same anywhere."""
+    """Eq. 1 sums over cells: of a joint far outside, an error of 1 in one cell is the same at any scale."""
     truth, made = truth_of([(-900.0, -900.0)]), matched(finest=4)
     side = truth.size // 4
     losses = []

@@ -35,8 +35,8 @@ class Truth:
 
 @dataclass(frozen=True)
 class MapCodec:
-    """Heatmaps of joints: binary discs or Gaussians, cross entropy or squared error (HCRN Table III); squared errors at
-    several scales and of joints matched together (MSSA Eq. 1 and 2)."""
+    """Heatmaps of joints: binary discs or Gaussians, cross entropy or squared error (HCRN Table III); squared errors
+    at several scales and of joints matched together (MSSA Eq. 1 and 2)."""
 
     recipe: Codec
 
@@ -45,8 +45,8 @@ class MapCodec:
 
         A disc is 1 within `radius` pixels of the joint (at least in the nearest cell) and 0 elsewhere; of a joint
         outside of the input only what reaches in is seen; an unlabelled joint has weight 0. The background is 1 minus
-        the maximum of the others. Maps coarser than `finest` have the maximum of its target over each of their cells, so
-        that every scale has a peak of one height (MSSA: "down-sampled").
+        the maximum of the others. Maps coarser than `finest` have the maximum of its target over each of their cells:
+        every scale has a peak of one height (MSSA: "down-sampled").
         """
         if cells != self._finest(truth, cells):
             target, weight = self._encoded(truth, self._finest(truth, cells))
@@ -69,8 +69,8 @@ class MapCodec:
         return target, weight[:, :, None, None]
 
     def loss(self, output: Tensor, truth: Truth) -> Tensor:
-        """Mean over people, maps and cells; the maps of unlabelled joints count as 0. A coarser scale counts by its share
-        of the cells of the finest, as in a sum over all of them (MSSA Eq. 1)."""
+        """Mean over people, maps and cells; the maps of unlabelled joints count as 0. A coarser scale counts by its
+        share of the cells of the finest, as in a sum over all of them (MSSA Eq. 1)."""
         maps = output.float()
         cells = (maps.shape[-2], maps.shape[-1])
         target, weight = self._encoded(truth, cells)

@@ -1,7 +1,7 @@
 """Keypoint masking (MSSA sec. 3.4): people who learn are given occluded joints, and joints that are not theirs.
 
-A square patch of the background is laid over a joint, or the patch around a joint on the background nearby. Which people,
-which joints and which places is drawn once an epoch. The labels stay what they are.
+A square patch of the background is laid over a joint, or the patch around a joint on the background nearby. Which
+people, which joints and which places is drawn once an epoch. The labels stay what they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def draw(seed: int, epoch: int, people: int) -> np.ndarray:
 
 
 def mask(images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray) -> None:
-    """Change images (B, 3, S, S) in place, as `drawn` (B, 4) says. Whoever has no joint or no background stays whole."""
+    """Change images (B, 3, S, S) in place, as `drawn` (B, 4) says. Without a joint or a background nothing happens."""
     side = max(1, round(recipe.patch))
     for person in np.flatnonzero(drawn[:, 0] < recipe.probability):
         _, kind, which, where = drawn[person]

@@ -62,8 +62,8 @@ def build(
     parts, kernel and steps. units: on the ways that keep their resolution. resolutions: 1 makes the first map from the
     features that it weighs. parts: the share of the stacks, the last ones and rounded up, that attend to parts; half
     of 8 is stacks 5 to 8 (sec. 3, Fig. 2 and the code; sec. 5.2.4 says 4 to 8). variant: released allows `RELEASED`
-    alone. kernel: side of W^k in cells; the paper gives none, 11 is the code's [C]. steps: of the mean field, 3 in
-    both. Raises InputError for a value that does not exist.
+    alone. kernel: side of W^k in cells, 11 in the code [C]. steps: of the mean field, 3 in the paper [P]. Raises
+    InputError for a value that does not exist.
     """
     switches = {"attention": attention, "units": units, "resolutions": resolutions, "parts": parts}
     _check_choices({"backbone": backbone, "variant": variant, **switches, **unknown})
@@ -79,8 +79,8 @@ def build(
     if attention == "none":
         return MCA(trunk, maps, [Unweighted() for _ in range(stacks)])
     field = SpatialSoftmax if attention == "softmax" else mean_field
-    finer: list[Finer] = ["parts" if each else "refined" for each in to_parts]
-    return MCA(trunk, maps, [Head(features, maps, each, field, resolutions) for each in finer])
+    heads = [Head(features, maps, "parts" if part else "refined", field, resolutions) for part in to_parts]
+    return MCA(trunk, maps, heads)
 
 
 def _check_choices(given: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def _check_choices(given: dict[str, Any]) -> None:
     for key, value in RELEASED.items():
         if given["variant"] == "released" and given[key] != value:
             raise InputError(
-                f"mca: {key} is {given[key]!r}, variant released has {value!r}: give that or variant: paper"
+                f"mca: {key} is {given[key]!r}, variant released has {value!r}; give that or variant paper"
             )
 
 
@@ -111,8 +111,7 @@ def _check_numbers(stacks: object, features: object, parts: object, kernel: obje
 class MCA(nn.Module):
     """Newell's stacked hourglass with a head in every stack, which weighs the features that the predictor sees.
 
-    What a stack passes on are its features before any attention and its maps, as in Newell's and in the authors' code;
-    the paper does not say.
+    A stack passes on its features before any attention and its maps, as Newell's and the authors' code do [C].
     """
 
     multiple = StackedHourglass.multiple
@@ -133,9 +132,8 @@ class MCA(nn.Module):
     def look(self, images: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What `forward` gives, and where the network looked: attention maps (B, n, h, w) by name.
 
-        stack1-holistic: the sum in Eq. 9, or the map at the one resolution; stack1-holistic-8, -4, -2, -1: its terms
-        before they are enlarged, sides divided by that number (rounded up); stack1-refined: Eq. 10; stack5-parts: Eq.
-        11, one map for each joint.
+        stack1-holistic: the sum in Eq. 9; stack1-holistic-8, -4, -2, -1: its terms, if several, with sides divided by
+        that number (rounded up); stack1-refined: Eq. 10; stack5-parts: Eq. 11, one map for each joint.
         """
         check_sides(images, self.multiple)
         trunk = self.trunk
@@ -240,7 +238,7 @@ Field = Callable[[int], SpatialSoftmax | MeanField]
 class Attention(nn.Module):
     """Features (B, c, h, w) -> attention maps (B, n, h, w): Eq. 3, then Eq. 4 or Eq. 7; or Eq. 11 for n parts.
 
-    The paper names neither W^a nor g; the authors' code has 3x3 and the identity.
+    W^a is 3x3 and g the identity, as in the authors' code [C].
     """
 
     def __init__(self, features: int, maps: int, field: Field) -> None:
@@ -263,14 +261,16 @@ class Unweighted(nn.Module):
 class Head(nn.Module):
     """The attention of a stack (Fig. 4): to the body, then a finer one, to the body (refined) or to its parts.
 
-    Every resolution has W^a and W^k of its own [D]: a cell is another length there, and the paper does not say. f_r are
-    sums of residual units, so batch normalisation and ReLU precede W^a, as they do whatever else reads such sums [D]:
-    without them one step at the paper's rate and width closed every Phi_r to 1e-4, and none opened again.
+    Every resolution has W^a and W^k of its own [D]: a cell is another length there, and the paper does not say. As f_r
+    are sums of residual units, batch normalisation and ReLU precede W^a, as they do whatever else reads such sums [D]:
+    without, the first step at the paper's rate and width closed every Phi_r to 1e-4 or less, for good.
     """
 
-    def __init__(self, features: int, maps: int, finer: Finer, field: Field, resolutions: int) -> None:
+    def __init__(
+        self, features: int, maps: int, finer: Finer, field: Field, resolutions: int, entry: nn.Module | None = None
+    ) -> None:
         super().__init__()
-        self.entry: nn.Module = nn.Identity()
+        self.entry = nn.Identity() if entry is None else entry
         self.holistic = nn.ModuleList(Attention(features, 1, field) for _ in range(resolutions))
         norms = (nn.Sequential(nn.BatchNorm2d(features), nn.ReLU(True)) for _ in range(resolutions))
         self.norms = nn.ModuleList(norms if resolutions > 1 else ())
@@ -316,8 +316,7 @@ def _released(maps: int, features: int, to_parts: Sequence[bool], field: Field) 
     """The released network: 58,312,088 parameters with 8 stacks, 256 features and 16 maps, 15,080,774 with 2 stacks.
 
     Beside what is said below: no residual unit after the hourglass, one attention before the predictor or the parts,
-    a last stack of twice the width. The counts are those of one unit at each place of the hourglass; the code's
-    training options would set 4 with 2 stacks.
+    a last stack of twice the width. The code would place units 8 / stacks times; the counts are those of once.
     """
     trunk = StackedHourglass(maps, stacks=len(to_parts), features=features)
     widths = [features] * (len(to_parts) - 1) + [2 * features]
@@ -328,11 +327,9 @@ def _released(maps: int, features: int, to_parts: Sequence[bool], field: Field) 
     )
     trunk.feature_returns = nn.ModuleList(linear(features, features) for _ in widths[1:])
     heads = [
-        Head(width, maps, "parts" if part else "none", field, resolutions=1)
+        Head(width, maps, "parts" if part else "none", field, 1, entry=linear(width, width))
         for width, part in zip(widths, to_parts, strict=True)
     ]
-    for head, width in zip(heads, widths, strict=True):
-        head.entry = linear(width, width)
     return MCA(trunk, maps, heads)
 
 

@@ -1,5 +1,6 @@
-"""Multi-Scale Structure-Aware Network (Ke et al., sec. 3): the hourglass under supervision at every scale, and the network
-that regresses the maps of all scales anew. The structure-aware loss is the codec's, keypoint masking the training's.
+"""Multi-Scale Structure-Aware Network (Ke et al., sec. 3): hourglasses supervised at every scale, and the regression.
+
+The structure-aware loss (Eq. 2) is in `data.codecs`, keypoint masking (sec. 3.4) in `data.masking`.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class Supervision(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images (B, 3, H, W) -> maps (B, J, h, w) by name, each to be supervised; the last entry is the prediction.
 
-        stack1-8, stack1-4, stack1-2, stack1-1, stack2-8, ...: of each stack, sides divided by 8, 4, 2 and 1 from h = H/4
-        (rounded up). Raises InputError unless H and W are multiples of 4.
+        stack1-8, stack1-4, stack1-2, stack1-1, stack2-8, ...: of each stack, sides divided by 8, 4, 2 and 1 (rounded
+        up) from h = H/4. Raises InputError unless H and W are multiples of 4.
         """
         return self.supervised(self.stem(images))
 
@@ -91,8 +92,8 @@ class Supervision(nn.Module):
 class Regression(nn.Module):
     """MSR-net (sec. 3.2): maps of all scales -> maps of all scales.
 
-    The paper draws no layers: one hourglass, as those before it, that sees the maps of the last stack at the size of the
-    finest beside the features of the stem, as part heatmap regression sees maps beside the image [D].
+    The paper draws no layers: one hourglass, as those before it, that sees the maps of the last stack at the size of
+    the finest beside the features of the stem, as part heatmap regression sees maps beside the image [D].
     """
 
     def __init__(self, maps: int, features: int) -> None:
@@ -127,7 +128,9 @@ class StructureAware(nn.Module):
         return maps | regressed
 
 
-def _maps(name: str, divisors: tuple[int, ...], pyramid: tuple[Tensor, ...], predictors: nn.Module) -> dict[str, Tensor]:
+def _maps(
+    name: str, divisors: tuple[int, ...], pyramid: tuple[Tensor, ...], predictors: nn.Module
+) -> dict[str, Tensor]:
     """Maps of the scales of a pyramid that have a predictor, the coarsest first."""
     assert isinstance(predictors, nn.ModuleList)
     return {

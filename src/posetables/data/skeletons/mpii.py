@@ -3,9 +3,9 @@
 HCRN draws its hierarchy for LSP only: here the upper neck is the root, as LSP's neck is, and MPII's additional joints,
 thorax and pelvis, stand in the second layer with the shoulders and hips.
 
-MSSA (sec. 3.3) matches head-thorax, shoulder-elbow, wrist-elbow, hip-hip, knee-ankle and, at elbows and knees alone, the
-triplets shoulder-elbow-wrist and hip-knee-ankle: hip-knee is inside of one. It names neither neck nor pelvis: these are
-matched by themselves.
+MSSA (sec. 3.3) matches head-thorax, shoulder-elbow, wrist-elbow, hip-hip, knee-ankle and, at elbows and knees alone,
+the triplets shoulder-elbow-wrist and hip-knee-ankle: hip-knee is inside of one. It names neither neck nor pelvis: these
+are matched by themselves.
 """
 
 from posetables.data.skeletons import Skeleton, limbs_matched, sides
