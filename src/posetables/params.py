@@ -35,6 +35,7 @@ from posetables.recipe import (
     Findings,
     Heatmaps,
     Maps,
+    Masks,
     Method,
     Network,
     Part,
@@ -298,6 +299,10 @@ class Recipes:
                 self.experiment(experiment, scale)
         if isinstance(figure, Maps):
             self._check_maps(figure, scale, f"{file}: {name}.columns")
+        if isinstance(figure, Masks) and figure.experiment is not None:
+            stages = self.experiment(figure.experiment, scale).stages
+            if pick(stages, figure.stage, "stage", where := f"{file}: {name}.stage").masking is None:
+                raise InputError(f"{where}: {figure.experiment}/{figure.stage} has no masking; name a stage that has")
         return figure.without(functools.partial(self._leaves_out, scale))
 
     def _check_maps(self, figure: Maps, scale: ScaleName, where: str) -> None:

@@ -526,13 +526,35 @@ class Maps(Params):
         return self
 
 
-Figure = Curves | Poses | Heatmaps | Trainings | Maps
+class Masks(Params):
+    """A figure of keypoint masking: some of the people who are trained on as they are, and with a mask of each kind."""
+
+    kind: Literal["masking"]
+    name: str
+    paper: str
+    title: str
+    experiment: str | None = Field(description="nothing where there is none yet")
+    stage: str = Field(description="of its training, one that masks")
+    people: int = Field(gt=0, description="evenly spaced over the first data set that it trains on")
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        return () if self.experiment is None else (self.experiment,)
+
+    def without(self, leaves_out: Callable[[str], bool]) -> Self:
+        """The same without an experiment that a scale leaves out."""
+        left_out = self.experiment is not None and leaves_out(self.experiment)
+        return self.model_copy(update={"experiment": None}) if left_out else self
+
+
+Figure = Curves | Poses | Heatmaps | Trainings | Maps | Masks
 FIGURES: Mapping[str, type[Figure]] = {
     "curves": Curves,
     "poses": Poses,
     "heatmaps": Heatmaps,
     "training": Trainings,
     "maps": Maps,
+    "masking": Masks,
 }
 """By kind. Each is drawn by the module `stages.draw_<kind>`."""
 

@@ -394,7 +394,6 @@ def test_bf16_and_channels_last_give_nearly_the_same_maps_under_deterministic_ke
         ({"parts": "half"}, r"mca: parts is 'half'; give a share of the stacks, 0 to 1$"),
         ({"kernel": 10}, r"mca: kernel is 10; give an odd number$"),
         ({"steps": 0}, r"mca: steps is 0; give 1 or more$"),
-        ({"width": 0.5}, r"mca: argument 'width' is not known; take it out of the recipe$"),
         ({"variant": "released"}, r"mca: resolutions is 4, variant released has 1; give that or variant paper$"),
         ({"variant": "released", "resolutions": 1, "parts": 0}, r"mca: parts is 0, variant released has 0\.5; "),
         ({"variant": "released", "attention": "softmax"}, r"mca: attention is 'softmax', variant released has 'crf'; "),

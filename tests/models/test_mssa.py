@@ -41,7 +41,7 @@ def parameters(network: nn.Module) -> int:
 
 PREDICTOR = 256 * 16 + 16
 MSS = 25_434_112 + 3 * 8 * PREDICTOR  # Newell's code, and the coarser scales of 8 stacks
-# Pytorch-pose has 3,586,960 and 6,730,912 parameters at 1 and 2 stacks: between lie a stack, its maps, and the way to it.
+# Between pytorch-pose's parameters at 1 stack and at 2 lie a stack, its maps, and the way to it.
 STACK = (6_730_912 - 3_586_960) - PREDICTOR - (256 * 256 + 256) - (16 * 256 + 256)
 SEEN = 256 + 4 * 16  # features, and 16 maps of four scales
 ENTRY = (

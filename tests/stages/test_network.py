@@ -116,3 +116,18 @@ def test_the_side_is_the_nearest_that_the_network_takes(multiple: int, zoom: flo
     network = nn.Identity()
     network.multiple = multiple  # type: ignore[assignment]
     assert networks.sides(network, 64, zoom) == side
+
+
+@pytest.mark.parametrize(
+    ("paper", "arguments", "told"),
+    [
+        ("mssa", {"backbone": "hourglass", "stakcs": 2}, "unexpected keyword argument 'stakcs'"),
+        ("mca", {"backbone": "hourglass", "width": 0.5}, "unexpected keyword argument 'width'"),
+        ("hcrn", {"backbone": "hourglass"}, "missing a required .*argument: 'head'"),
+    ],
+)
+def test_an_argument_that_a_paper_does_not_have_is_told_with_its_file(
+    paper: str, arguments: dict[str, str | int | float], told: str
+) -> None:
+    with pytest.raises(InputError, match=rf"params/papers/{paper}/experiments.yaml: network: .*{told}"):
+        networks.build(Network(paper=paper, arguments=arguments), "lsp")

@@ -54,7 +54,6 @@ def build(
     variant: Literal["paper", "released"] = "paper",
     kernel: int = 11,
     steps: int = 3,
-    **unknown: Any,
 ) -> MCA:
     """The network of the paper, of a row of Fig. 8 or of a curve of Fig. 10, or the one that the authors released.
 
@@ -66,7 +65,7 @@ def build(
     InputError for a value that does not exist.
     """
     switches = {"attention": attention, "units": units, "resolutions": resolutions, "parts": parts}
-    _check_choices({"backbone": backbone, "variant": variant, **switches, **unknown})
+    _check_choices({"backbone": backbone, "variant": variant, **switches})
     _check_numbers(stacks, features, parts, kernel, steps)
     maps = len(skeleton.joints)
     mean_field = partial(MeanField, kernel=kernel, steps=steps, released=variant == "released")
@@ -84,8 +83,6 @@ def build(
 
 
 def _check_choices(given: dict[str, Any]) -> None:
-    for key in sorted(given.keys() - CHOICES.keys() - RELEASED.keys()):
-        raise InputError(f"mca: argument {key!r} is not known; take it out of the recipe")
     for key, known in CHOICES.items():
         if given[key] not in known:
             raise InputError(f"mca: {key} {given[key]!r} is not known; choose from {', '.join(map(str, known))}")

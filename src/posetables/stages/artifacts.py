@@ -73,6 +73,7 @@ DRAWN_FROM: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "heatmaps": (("crops", "weights"), ("skeleton", "labels", "test", "input", "pixels", "network", "compute")),
     "training": (("history",), ("stages",)),
     "maps": (("crops", "weights"), ("skeleton", "labels", "test", "input", "pixels", "codecs", "network", "compute")),
+    "masking": (("train",), ("skeleton", "labels", "train", "input", "pixels", "network", "stages")),
 }
 """Kind of a figure -> what it is drawn from, and what is read of the recipe of each experiment."""
 
@@ -476,6 +477,8 @@ class Artifacts:
         modules = {_skeleton(each.skeleton) for each in tested.values()}
         if "network" in read:
             modules.update(*(_network(self.recipes.experiment(name, self.scale)) for name in tested))
+        if "train" in read:
+            modules.update(*(_of_people(self.recipes.experiment(name, self.scale)) for name in tested))
         folder = self.root / "figures"
         return Artifact(
             stage="draw",
@@ -505,6 +508,8 @@ class Artifacts:
         if kind == "predictions":
             return {name: self._predictions(name, self.recipes.protocol(name, None), 0)}
         experiment = self.recipes.experiment(name, self.scale)
+        if kind == "train":
+            return {name: self.crop(experiment.train[0].dataset)}
         if kind == "history":
             return {f"{name}/{stage}": self.train(name, stage, 0) for stage in experiment.stages}
         return {name: self.train(name, experiment.final_stage, 0)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +22,18 @@ if TYPE_CHECKING:
 
 
 def build(recipe: Network, skeleton: str, seed: int = 0) -> nn.Module:
-    """The network of a recipe with random weights that depend on the seed alone."""
+    """The network of a recipe with random weights that depend on the seed alone.
+
+    Raises:
+        InputError: an argument is missing, is not known, or has a value that the paper's file does not know.
+    """
     torch.manual_seed(seed)
     paper = importlib.import_module(f"posetables.models.{recipe.paper}")
-    network: nn.Module = paper.build(skeletons.named(skeleton), **recipe.arguments)
+    try:
+        given = inspect.signature(paper.build).bind(skeletons.named(skeleton), **recipe.arguments)
+    except TypeError as error:
+        raise InputError(f"params/papers/{recipe.paper}/experiments.yaml: network: {error}; correct it") from error
+    network: nn.Module = paper.build(*given.args, **given.kwargs)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
