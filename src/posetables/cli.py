@@ -345,7 +345,7 @@ def tabulate(artifacts: Artifacts, options: argparse.Namespace) -> None:
 
 
 def draw(artifacts: Artifacts, options: argparse.Namespace) -> None:
-    """Draw a figure: curves, poses or heatmaps."""
+    """Draw a figure."""
     figure = artifacts.recipes.figure_at(options.item, artifacts.scale)
     tested = {name: artifacts.recipes.tested(name, artifacts.scale) for name in figure.experiments}
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PARAMS = Path(__file__).parents[2] / "params"
 REAL = Recipes(PARAMS)
 PRINTED = [name for name in REAL.tables if REAL.published(REAL.table(name))]
-"""Tables of the papers. The others are our own: what a paper shows without digits, or on people whom it does not have."""
+"""Tables of the papers. The others are our own: what a paper draws without digits, or people whom it does not have."""
 QUOTING = [
     name for name in REAL.tables if any(cell.kind == "cited" for cell in REAL.published(REAL.table(name)).values())
 ]

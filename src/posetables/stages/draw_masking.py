@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 SIDE, GAP, LINE, LETTER = 1.9, 0.06, 0.14, 0.065
 """Inches: side of a picture, between pictures, of a line of text, of a letter."""
 
-KINDS = {"background on joint": -1.0, "joint on background": 1.0}
+COVERED, COPIED = "background on joint", "joint on background"
+KINDS = {COVERED: -1.0, COPIED: 1.0}
 """Kind -> what is drawn for it: below, or not below, any share of people whose joint is covered."""
 
 DASHED = (0, (3, 2))
@@ -75,17 +76,15 @@ def draw(
     if figure.experiment is None:
         raise InputError(f"{figure.name}: its experiment is left out at {scale} scale; draw it at another")
     recipe = tested[figure.experiment]
-    stage = recipe.stage(figure.stage)
+    part, skeleton, stage = recipe.train[0], skeletons.named(recipe.skeleton), recipe.stage(figure.stage)
     assert stage.masking is not None
-    part, skeleton = recipe.train[0], skeletons.named(recipe.skeleton)
     numbers = skeletons.named(part.skeleton).numbers(skeleton)
-    folder = inputs[f"train:{recipe.name}"]["crops"].parent
-    crops = read_crops(folder, part.split, recipe.labels, numbers)
+    crops = read_crops(inputs[f"train:{recipe.name}"]["crops"].parent, part.split, recipe.labels, numbers)
     people = evenly_spaced(len(crops), figure.people)
     sampler = Sampler(recipe.pixels, torch.device("cpu"))
     images, truth = seen(recipe, sampler, crops, people)
     drawn = masking.draw(0, 0, len(crops))[people]  # the joints and places of a training's first epoch
-    masks = [mask(images, truth, stage.masking, drawn, kind, sampler) for kind in KINDS]
+    masks = [masked(kind, images, truth, stage.masking, drawn, sampler) for kind in KINDS]
     names = [crops.person[person] for person in people]
     with outputs["values"].open("w", newline="") as file:
         write_values(csv.writer(file, lineterminator="\n"), names, skeleton.joints, truth, masks)
@@ -99,23 +98,21 @@ def draw(
 
 def seen(recipe: Experiment, sampler: Sampler, crops: Crops, people: Sequence[int]) -> tuple[Tensor, Truth]:
     """Images (B, 3, S, S) of some people and their joints as a training has them, but upright and not flipped."""
-    with torch.device("meta"):  # without weights
-        side = networks.sides(networks.build(recipe.network, recipe.skeleton), recipe.input)
-    upright, rows = torch.eye(2).expand(len(people), 2, 2), list(people)
+    side = networks.sides(networks.build(recipe.network, recipe.skeleton), recipe.input)
+    upright, as_it_is = torch.eye(2).expand(len(people), 2, 2), torch.zeros(len(people), dtype=torch.bool)
+    rows, flip = list(people), skeletons.named(recipe.skeleton).flip
     stored, density = torch.from_numpy(crops.store[crops.row[rows]]), torch.from_numpy(crops.density[rows])
-    images = sampler(stored, density, upright, (side, side))
-    joints, flipped = torch.from_numpy(crops.joints[rows]), torch.zeros(len(people), dtype=torch.bool)
-    flip = skeletons.named(recipe.skeleton).flip
-    return images, Truth(
-        joints=move_joints(joints, upright, flipped, flip, side),
+    truth = Truth(
+        joints=move_joints(torch.from_numpy(crops.joints[rows]), upright, as_it_is, flip, side),
         labelled=torch.from_numpy(crops.labelled[rows]),
         size=side,
     )
+    return sampler(stored, density, upright, (side, side)), truth
 
 
-def mask(images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray, kind: str, sampler: Sampler) -> Masked:
+def masked(kind: str, images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray, sampler: Sampler) -> Masked:
     """Everybody with a mask of one kind, by what masks in training. Beside the images it masks one whose pixels are
-    numbered, which tells them apart where they are alike in colour."""
+    numbered: those of an image may be alike in colour."""
     forced = np.column_stack([np.zeros(len(drawn)), np.full(len(drawn), KINDS[kind]), drawn[:, 2:]])
     numbers = torch.arange(truth.size**2, dtype=torch.float64).view(truth.size, truth.size).repeat(len(drawn), 3, 1, 1)
     images = images.clone()
@@ -136,7 +133,7 @@ def patch_of(numbers: np.ndarray) -> Patch | None:
 
 def joint_of(kind: str, patch: Patch, joints: np.ndarray) -> int:
     """Number of the joint (J, 2), NaN where not labelled, in the middle of what is covered, or copied."""
-    first = patch.target if kind == "background on joint" else patch.source
+    first = patch.target if kind == COVERED else patch.source
     return int(np.nanargmin(np.abs(joints - first - (patch.side - 1) / 2).max(1)))
 
 
@@ -188,13 +185,11 @@ def plot(
     lefts = [LINE + number * (SIDE + GAP) for number in range(len(headings))]
     for left, heading in zip(lefts, headings, strict=True):
         page.text(left + SIDE / 2, top - LINE, heading, ha="center", size=7)
+    pictures = [pixels, *(each.pixels for each in masks)]
     for number, (name, labels) in enumerate(zip(names, labels_of(truth), strict=True)):
         above = top + number * (SIDE + GAP)
-        page.text(0, above, name, rotation=90, size=6)
-        first, *others = (
-            show(page, left, above, each[number])
-            for left, each in zip(lefts, (pixels, *(mask.pixels for mask in masks)), strict=True)
-        )
+        page.text(GAP / 2, above, name, rotation=90, size=6)
+        first, *others = [show(page, left, above, each[number]) for left, each in zip(lefts, pictures, strict=True)]
         first.plot(*labels.T, "o", color="#00e5ff", markersize=2.5, markeredgecolor="black", markeredgewidth=0.4)
         for axes, each in zip(others, masks, strict=True):
             frame(axes, each.patches[number])
