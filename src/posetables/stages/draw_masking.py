@@ -83,7 +83,7 @@ def draw(
     people = evenly_spaced(len(crops), figure.people)
     sampler = Sampler(recipe.pixels, torch.device("cpu"))
     images, truth = seen(recipe, sampler, crops, people)
-    drawn = masking.draw(0, 0, len(crops))[people]  # the joints and places of a training's first epoch
+    drawn = masking.draw(0, 0, len(crops))[people]  # as in a training's first epoch
     masks = [masked(kind, images, truth, stage.masking, drawn, sampler) for kind in KINDS]
     names = [crops.person[person] for person in people]
     with outputs["values"].open("w", newline="") as file:
@@ -167,8 +167,8 @@ def write_values(
 def said(recipe: Masking) -> str:
     """How often a training does it."""
     return (
-        f"in training {recipe.probability:.0%} of people are masked, once an epoch, "
-        f"{recipe.background:.0%} of them by background"
+        f"in training {100 * recipe.probability:.0f} % of people are masked, once an epoch, "
+        f"{100 * recipe.background:.0f} % of them by background"
     )
 
 
