@@ -53,7 +53,7 @@ def test_a_covered_joint_lies_under_a_patch_of_the_background() -> None:
     people = truth((20.0, 30.0), (50.0, 50.0))
     image = masked(people, COVERED)
     rows, columns = changed(image)
-    assert (rows, columns) == (slice(26, 34), slice(16, 24))
+    assert (rows, columns) == (slice(27, 35), slice(17, 25))
     row, column = source_of(image, rows, columns)
     assert torch.equal(image[:, rows, columns], numbered()[0, :, row : row + PATCH, column : column + PATCH])
     for x, y in people.joints[0].tolist():
@@ -63,9 +63,9 @@ def test_a_covered_joint_lies_under_a_patch_of_the_background() -> None:
 def test_a_copied_joint_appears_on_the_background_and_stays_where_it_is() -> None:
     image = masked(truth((20.0, 30.0)), COPIED)
     rows, columns = changed(image)
-    assert source_of(image, rows, columns) == (26, 16)
+    assert source_of(image, rows, columns) == (27, 17)
     assert (rows.stop - rows.start, columns.stop - columns.start) == (PATCH, PATCH)
-    assert torch.equal(image[:, 26:34, 16:24], numbered()[0, :, 26:34, 16:24])
+    assert torch.equal(image[:, 27:35, 17:25], numbered()[0, :, 27:35, 17:25])
 
 
 @pytest.mark.parametrize("where", [0.0, 0.3, 0.6, 0.99])
@@ -90,6 +90,27 @@ def test_a_person_whose_draw_is_above_the_probability_stays_whole() -> None:
 def test_without_any_background_a_person_stays_whole() -> None:
     crowd = truth(*((float(x), float(y)) for x in range(4, SIDE, PATCH) for y in range(4, SIDE, PATCH)))
     assert torch.equal(masked(crowd, COVERED), numbered()[0])
+
+
+@pytest.mark.parametrize("kind", [COVERED, COPIED])
+@pytest.mark.parametrize("where", [0.0, 0.25, 0.5, 0.75])
+def test_what_lies_outside_of_the_photograph_is_no_background(kind: float, where: float) -> None:
+    """All but a square around the joint is of one colour, as around a photograph that fills a part of the input."""
+    image, photograph = torch.zeros(1, 3, SIDE, SIDE), (slice(16, 48), slice(16, 48))
+    image[0][:, *photograph] = numbered()[0][:, *photograph] + 1
+    before, recipe = image.clone(), Masking(probability=1, patch=PATCH)
+    masking.mask(image, truth((32.0, 32.0)), recipe, np.array([[0.0, kind, 0.0, where]]))
+    changed = (image != before)[0].any(0)
+    assert changed.any()
+    assert (image[0][:, changed] != 0).float().mean() > 0.5
+    assert not changed[:12].any() and not changed[52:].any() and not changed[:, :12].any() and not changed[:, 52:].any()
+
+
+def test_the_middle_of_a_patch_is_on_average_the_joint() -> None:
+    places = np.linspace(20, 30, 201)
+    for side in (7, 8):
+        patch = [masking._corners(np.array([[x, x]]), side)[0, 0] + (side - 1) / 2 for x in places]
+        assert abs(np.mean(patch - places)) < 0.05
 
 
 def test_people_epochs_and_seeds_have_draws_of_their_own() -> None:

@@ -23,7 +23,7 @@ from posetables.provenance.identity import closure
 from posetables.recipe import Augment, Experiment, Masking
 from posetables.stages import train
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.draw_masking import COPIED, COVERED, Masked, Patch, frame, masked, patch_of, pixels_of, seen
+from posetables.stages.draw_masking import COPIED, COVERED, Masked, frame, masked, pixels_of, seen
 from posetables.stages.drawing import Page
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def test_a_patch_shows_what_it_is_a_copy_of_and_all_else_stays(kind: str) -> Non
 def test_the_joint_is_in_the_middle_of_what_is_covered_or_copied(kind: str) -> None:
     _, _, (patch,) = picture(*image_of((20, 30), (45, 40)), kind)
     assert patch is not None
-    assert (patch.target if kind == COVERED else patch.source) == (45 - 4, 40 - 4)
+    first = np.array(patch.target if kind == COVERED else patch.source)
+    assert (np.abs(first + (8 - 1) / 2 - (45, 40)) <= 0.5).all()
 
 
 @pytest.mark.parametrize("kind", [COVERED, COPIED])
@@ -116,12 +117,6 @@ def test_both_kinds_are_drawn_whatever_the_share_of_each_is(kind: str, backgroun
     images, truth = image_of((20, 30))
     even, uneven = (picture(images, truth, kind, background=share) for share in (0.5, background))
     assert uneven.patches == even.patches
-
-
-def test_a_patch_is_found_where_all_colours_are_alike() -> None:
-    _, truth = image_of((20, 30))
-    _, _, (patch,) = picture(torch.zeros(1, 3, SIDE, SIDE), truth, COVERED)
-    assert patch is not None and patch.target == (16, 26)
 
 
 def test_the_image_itself_stays_as_it_is() -> None:
@@ -134,12 +129,6 @@ def test_the_image_itself_stays_as_it_is() -> None:
 def test_of_a_person_without_a_joint_to_mask_there_is_no_patch() -> None:
     images, truth = image_of()
     assert picture(images, truth, COVERED).patches == [None]
-
-
-def test_places_are_x_before_y() -> None:
-    numbers = np.arange(16).reshape(4, 4)
-    numbers[0:2, 2:4] = numbers[2:4, 1:3]
-    assert patch_of(numbers) == Patch(target=(2, 0), source=(1, 2), side=2)
 
 
 # As the training sees people

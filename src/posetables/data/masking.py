@@ -6,7 +6,7 @@ people, which joints and which places is drawn once an epoch. The labels stay wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -26,34 +26,72 @@ def draw(seed: int, epoch: int, people: int) -> np.ndarray:
     return generator(seed, "masking", epoch).random((people, 4))
 
 
+class Patch(NamedTuple):
+    """A square that is copied within an image; places are x, y of its first pixel."""
+
+    source: tuple[int, int]
+    target: tuple[int, int]
+    side: int
+
+
 def mask(images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray) -> None:
-    """Change images (B, 3, S, S) in place, as `drawn` (B, 4) says. Without a joint or a background nothing happens."""
-    side = max(1, round(recipe.patch))
-    for person in np.flatnonzero(drawn[:, 0] < recipe.probability):
-        _, kind, which, where = drawn[person]
-        joints = truth.joints[person][truth.labelled[person]].cpu().numpy()
-        inside = joints[((joints >= side / 2) & (joints < truth.size - side / 2)).all(1)]
-        covers = kind < recipe.background
-        if len(inside):
-            joint = inside[int(which * len(inside))]
-            places = background(joints, side, truth.size)
-            near = places if covers else places[(np.abs(places - joint) <= NEARBY * side).all(1)]
-            if len(near):
-                place = near[int(where * len(near))]
+    """Change images (B, 3, S, S) in place, as `drawn` (B, 4) says."""
+    for image, patch in zip(images, patches(images, truth, recipe, drawn), strict=True):
+        if patch is not None:
+            _cut(image, patch.target, patch.side).copy_(_cut(image, patch.source, patch.side).clone())
+
+
+def patches(images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray) -> list[Patch | None]:
+    """What is copied in each image (B, 3, S, S); nothing where there is no joint, or no background for it."""
+    side, found = max(1, round(recipe.patch)), list[Patch | None]()
+    for image, joints, labelled, (whether, kind, which, where) in zip(
+        images, truth.joints, truth.labelled, drawn, strict=True
+    ):
+        found.append(None)
+        corners = _corners(joints[labelled].cpu().numpy(), side)
+        inside = corners[((corners >= 0) & (corners <= truth.size - side)).all(1)]
+        if whether < recipe.probability and len(inside):
+            joint, covers = inside[int(which * len(inside))], kind < recipe.background
+            free = background(corners, side, truth.size)
+            near = free if covers else free[(np.abs(free - joint) <= NEARBY * side).all(1)]
+            in_turn = np.roll(near, -int(where * len(near)), 0)
+            place = next((each for each in in_turn if _is_photograph(image, each, side)), None)
+            if place is not None:
                 source, target = (place, joint) if covers else (joint, place)
-                _patch(images[person], target, side).copy_(_patch(images[person], source, side).clone())
+                found[-1] = Patch(_pair(source), _pair(target), side)
+    return found
 
 
-def background(joints: np.ndarray, side: int, size: int) -> np.ndarray:
-    """Middles (N, 2) of patches inside of an image of `size` that hold no labelled joint (J, 2), half a patch apart."""
-    line = np.arange(side / 2, size - side / 2 + 1e-6, max(1.0, side / 2))
+def background(corners: np.ndarray, side: int, size: int) -> np.ndarray:
+    """Patches (N, 2) inside of an image of `size`, half of one apart, in which no labelled joint lies.
+
+    corners: of the patches (J, 2) around the joints. What lies between the joints of a limb, and whoever else is there,
+    counts as background: nothing tells it apart.
+    """
+    line = np.arange(0, size - side + 1, max(1, side // 2))
     places = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
-    apart = np.abs(places[:, None] - joints[None]).max(-1) >= side
+    apart = np.abs(places[:, None] - corners[None]).max(-1) >= side
     return np.asarray(places[apart.all(1)])
 
 
-def _patch(image: Tensor, middle: np.ndarray, side: int) -> Tensor:
-    """The square of an image (3, S, S) around x, y."""
-    left, top = (int(np.floor(value - side / 2 + 0.5)) for value in middle)
-    left, top = (min(max(0, edge), image.shape[-1] - side) for edge in (left, top))
-    return image[:, top : top + side, left : left + side]
+def _is_photograph(image: Tensor, corner: np.ndarray, side: int) -> bool:
+    """Whether no quarter of a patch is of one colour, as all is that lies outside of a photograph."""
+    patch, half = _cut(image, _pair(corner), side), (side + 1) // 2
+    quarters = (patch[:, y : y + half, x : x + half].flatten(1) for y in (0, side - half) for x in (0, side - half))
+    return all(bool((quarter.amax(1) > quarter.amin(1)).any()) for quarter in quarters)
+
+
+def _corners(middles: np.ndarray, side: int) -> np.ndarray:
+    """First pixels (N, 2) of the patches in whose middle, to the nearest pixel, points (N, 2) lie."""
+    return np.floor(middles - (side - 1) / 2 + 0.5).astype(int)
+
+
+def _pair(place: np.ndarray) -> tuple[int, int]:
+    x, y = place.tolist()
+    return x, y
+
+
+def _cut(image: Tensor, corner: tuple[int, int], side: int) -> Tensor:
+    """A square of an image (3, S, S)."""
+    x, y = corner
+    return image[:, y : y + side, x : x + side]

@@ -43,21 +43,13 @@ LEGEND = "dots: labelled joints; frame: the patch that is masked; dashed: where 
 COLUMNS = ("person", "kind", "joint", "x", "y", "left", "top", "from_left", "from_top", "side")
 
 
-class Patch(NamedTuple):
-    """A square that was copied within an image; places are x, y of its first pixel."""
-
-    target: tuple[int, int]
-    source: tuple[int, int]
-    side: int
-
-
 class Masked(NamedTuple):
     """People with masks of one kind."""
 
     kind: str
     pixels: np.ndarray
     """(B, S, S, 3) uint8."""
-    patches: Sequence[Patch | None]
+    patches: Sequence[masking.Patch | None]
     """Nothing of whoever has no joint to mask, or no background."""
 
 
@@ -111,27 +103,14 @@ def seen(recipe: Experiment, sampler: Sampler, crops: Crops, people: Sequence[in
 
 
 def masked(kind: str, images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray, sampler: Sampler) -> Masked:
-    """Everybody with a mask of one kind, by what masks in training. Beside the images it masks one whose pixels are
-    numbered: those of an image may be alike in colour."""
+    """Everybody with a mask of one kind, by what masks in training."""
     forced = np.column_stack([np.zeros(len(drawn)), np.full(len(drawn), KINDS[kind]), drawn[:, 2:]])
-    numbers = torch.arange(truth.size**2, dtype=torch.float64).view(truth.size, truth.size).repeat(len(drawn), 3, 1, 1)
-    images = images.clone()
-    for each in (images, numbers):
-        masking.mask(each, truth, recipe, forced)
-    return Masked(kind, pixels_of(images, sampler), [patch_of(each) for each in numbers[:, 0].long().numpy()])
+    patches, images = masking.patches(images, truth, recipe, forced), images.clone()
+    masking.mask(images, truth, recipe, forced)
+    return Masked(kind, pixels_of(images, sampler), patches)
 
 
-def patch_of(numbers: np.ndarray) -> Patch | None:
-    """What was copied in an image (S, S) whose pixels were numbered; None if nothing was."""
-    size = len(numbers)
-    changed = np.flatnonzero(numbers.ravel() != np.arange(size**2))
-    if not len(changed):
-        return None
-    target, source = (divmod(int(first), size)[::-1] for first in (changed[0], numbers.ravel()[changed[0]]))
-    return Patch(target, source, int(np.ptp(changed // size)) + 1)
-
-
-def joint_of(kind: str, patch: Patch, joints: np.ndarray) -> int:
+def joint_of(kind: str, patch: masking.Patch, joints: np.ndarray) -> int:
     """Number of the joint (J, 2), NaN where not labelled, in the middle of what is covered, or copied."""
     first = patch.target if kind == COVERED else patch.source
     return int(np.nanargmin(np.abs(joints - first - (patch.side - 1) / 2).max(1)))
@@ -206,7 +185,7 @@ def show(page: Page, left: float, top: float, pixels: np.ndarray) -> Axes:
     return axes
 
 
-def frame(axes: Axes, patch: Patch | None) -> None:
+def frame(axes: Axes, patch: masking.Patch | None) -> None:
     """Lines around what was changed, and around what it shows."""
     if patch is None:
         corner(axes, "no joint to mask, or no background")
