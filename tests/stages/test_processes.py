@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -77,6 +77,23 @@ def test_one_two_and_four_processes_reach_the_same_loss(slowly: Project, experim
         told = train(slowly, experiment, processes)
         assert (folder(experiment) / "manifest.json").exists(), told
         assert losses(experiment) == pytest.approx(one, rel=1e-5)
+
+
+def validated_and_masked(content: dict[str, Any]) -> None:
+    masking = {"probability": 0.5, "patch": 8}
+    content["experiments"]["lsp-pc/hg"]["stages"]["main"] |= {"validation": "lsp/test", "masking": masking}
+
+
+def test_two_processes_are_validated_and_masked_as_one_is(slowly: Project) -> None:
+    slowly.edit("params/papers/hcrn/experiments.yaml", validated_and_masked)
+    slowly.run("train", HOURGLASS, "--scale", "mini")
+    one = pd.read_csv(folder(HOURGLASS) / "history.csv")
+    shutil.rmtree("results")
+    told = train(slowly, HOURGLASS, 2)
+    assert (folder(HOURGLASS) / "manifest.json").exists(), told
+    two = pd.read_csv(folder(HOURGLASS) / "history.csv")
+    assert two["loss"].tolist() == pytest.approx(one["loss"].tolist(), rel=1e-5)
+    assert two["score"].tolist() == one["score"].tolist()
 
 
 def test_a_number_of_processes_gives_the_same_bytes_each_time_and_after_a_kill(project: Project) -> None:

@@ -38,5 +38,5 @@ def print_table(table: Table, scale: str, artifact: Artifact, row: str | None = 
         grid.add_row(escape(line[table.row_header]), *starred, style="dim" if line["kind"] == "cited" else None)
     out = console()
     out.print(grid)
-    for note in cells.footnotes(shown):
+    for note in (*cells.footnotes(shown), *table.notes):
         out.print(escape(note))
