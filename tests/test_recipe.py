@@ -306,3 +306,20 @@ def test_a_number_or_word_that_makes_no_sense_is_told_with_its_key(
 ) -> None:
     project.replace(EXPERIMENTS, old, new)
     assert refusal(resolve).startswith(f"{EXPERIMENTS}: {key}: ")
+
+
+@pytest.mark.parametrize(
+    ("split", "told"),
+    [
+        ("mpii/val", "validation: mpii/val: mpii/val has the joints of mpii, not lsp"),
+        ("lspet/train", "validation: lspet/train: scored by nothing, lsp by pck, pcp; name another split"),
+        ("lsp/vall", "no split of lsp 'vall'"),
+    ],
+)
+def test_people_for_validation_who_cannot_be_scored_are_told(project: Project, split: str, told: str) -> None:
+    def validated(content: dict[str, Any]) -> None:
+        content["experiments"]["lsp-pc/hg"]["stages"]["main"]["validation"] = split
+
+    project.edit("params/papers/hcrn/experiments.yaml", validated)
+    with pytest.raises(InputError, match=told):
+        Recipes().experiment("hcrn/lsp-pc/hg", "mini")

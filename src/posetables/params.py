@@ -479,7 +479,7 @@ class Recipes:
             freeze=entry.freeze,
             supervise=entry.supervise,
             plateau=training.plateau,
-            validation=None if entry.validation is None else self._split(entry.validation, setup.labels, file),
+            validation=None if entry.validation is None else self._validation(entry.validation, setup, file),
             masking=entry.masking
             and entry.masking.model_copy(update={"patch": entry.masking.patch * _zoom(setup.input, scale)}),
             shares=training.shares,
@@ -501,6 +501,16 @@ class Recipes:
         """People to train on. A data set that lacks a joint of the setup gives it to nobody."""
         split = self._split(text, setup.labels, file)
         return Part(dataset=split.dataset, split=split.split, skeleton=self.source(split.dataset).skeleton or "")
+
+    def _validation(self, text: str, setup: Setup, file: Path) -> Split:
+        """People to score a network on while it is trained: of its joints, and of the metrics that it is tested by."""
+        split, test = self._split(text, setup.labels, file), setup.test.partition("/")[0]
+        where = f"{file}: validation: {text}"
+        self._check_joints(split, setup.skeleton, where)
+        if (metrics := self.source(split.dataset).metrics) != (known := self.source(test).metrics):
+            told = ", ".join(metrics) or "nothing"
+            raise InputError(f"{where}: scored by {told}, {test} by {', '.join(known)}; name another split")
+        return split
 
     def _split(self, text: str, labels: str, file: Path) -> Split:
         split = self.split(text)
