@@ -6,6 +6,8 @@ import re
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
 PAPER = "results/tables/hcrn_table1.csv"
 
@@ -52,8 +54,9 @@ def test_an_unknown_scale_is_refused(snakemake: Snakemake) -> None:
     assert "results/light/tables/hcrn_table1.csv" in done.stdout + done.stderr
 
 
-def test_committed_evidence_is_finished_without_the_files_behind_it(snakemake: Snakemake) -> None:
-    done = snakemake("-n", "results/lite/tables/hcrn_table1.csv")
+@pytest.mark.parametrize("item", ["mca_lsp", "mssa_lsp"])
+def test_committed_evidence_is_finished_without_the_files_behind_it(snakemake: Snakemake, item: str) -> None:
+    done = snakemake("-n", f"results/lite/tables/{item}.csv")
     assert done.returncode == 0, done.stderr
     assert "Nothing to be done" in done.stdout + done.stderr
 
