@@ -246,6 +246,18 @@ def test_what_was_made_again_to_the_same_bytes_verifies(audit: Audit, with_table
     assert (code, told["verified"]) == (0, told["of"])
 
 
+def test_what_another_recipe_made_again_to_the_same_bytes_verifies(audit: Audit, with_table: Project) -> None:
+    def useless(content: dict[str, Any]) -> None:
+        content["trainings"]["sgd"]["milestones"][249] = 0.05  # what the rate has been since epoch 230
+
+    with_table.edit("params/papers/hcrn/experiments.yaml", useless)
+    before = Path(WEIGHTS).read_bytes()
+    with_table.run("train", ROW, "--scale", "mini")
+    assert Path(WEIGHTS).read_bytes() == before
+    code, told = audit()
+    assert (code, told["verified"]) == (0, told["of"])
+
+
 def test_what_was_made_again_otherwise_is_told_from_a_forgery(audit: Audit, with_table: Project) -> None:
     cost = Path(KINDS["cost"][0])
     cost.unlink()

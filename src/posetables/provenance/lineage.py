@@ -99,12 +99,12 @@ class Lineage:
         if record is None or consumer.record is None:
             return
         content = {name: output.sha256 for name, output in record.outputs.items()}
-        same = content == used.outputs and record.identity == used.identity
-        # What is made again has a record of its own, later than its consumers; an edit keeps the old time.
+        # What is made again has a record of its own, later than its consumers; an edit keeps the old time. By other code
+        # than before or not: where the bytes are the same, the consumer was made from what lies here.
         later = record.circumstances.end > consumer.record.circumstances.start
-        if not same and later:
+        if content != used.outputs and later:
             producer.faults.append(f"{producer.manifest}: made again, otherwise, since {consumer.manifest} read it")
-        elif not same:
+        elif content != used.outputs:
             producer.faults.append(f"{producer.manifest}: not the content that {consumer.manifest} was made from")
         elif hashes.sha256(producer.manifest) != used.manifest_sha256:
             producer.remade = later
