@@ -99,8 +99,8 @@ class Lineage:
         if record is None or consumer.record is None:
             return
         content = {name: output.sha256 for name, output in record.outputs.items()}
-        # What is made again has a record of its own, later than its consumers; an edit keeps the old time. Where the bytes
-        # are the same, the consumer was made from what lies here, whatever code made it again.
+        # What is made again has a record of its own, later than its consumers; an edit keeps the old time. Where the
+        # bytes are the same, the consumer was made from what lies here, whatever code made it again.
         later = record.circumstances.end > consumer.record.circumstances.start
         if content != used.outputs and later:
             producer.faults.append(f"{producer.manifest}: made again, otherwise, since {consumer.manifest} read it")
