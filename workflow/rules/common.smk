@@ -14,6 +14,7 @@ from posetables.params import Recipes
 from posetables.recipe import SCALES, pick
 from posetables.running import launch, scratch
 from posetables.running.jobs import job_of
+from posetables.running.requests import kind_of
 from posetables.running.slurm_jobs import queue
 from posetables.stages.artifacts import Artifacts
 
@@ -166,8 +167,7 @@ def slurm_queue(_):
 
 def drawing(wildcards):
     """Some figures are drawn by running a network over everybody."""
-    figure = told(lambda _: RECIPES.figure_at(wildcards.item, scale_of(wildcards)), wildcards)
-    return "predict" if figure.kind in ("heatmaps", "maps") else "data"
+    return kind_of(told(drawn, wildcards))
 
 
 def cpus_of(request_of):
