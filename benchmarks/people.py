@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posetables.data.codecs import codec_of
+from posetables.data.codecs import map_codec_of
 from posetables.data.loading import training_batches
 from posetables.data.people import Crops, People, read_crops
 from posetables.data.readers import lsp, lspet
@@ -104,11 +104,13 @@ def gaussians(joints: np.ndarray, visible: np.ndarray, side: int, sigma: float) 
 
 def stored(crops: Crops, recipe: Experiment) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """The same from stored crops, with the background map besides."""
-    batches = Batches(recipe, recipe.stage(recipe.final_stage), recipe.input, PEOPLE, 0, torch.device("cpu"))
+    batches = Batches(
+        recipe, recipe.stage(recipe.final_stage), (recipe.input, recipe.input), PEOPLE, 0, torch.device("cpu")
+    )
     for batch in training_batches([crops], 0, BATCH, range(PEOPLE // BATCH)):
         images, truth = batches(batch)
         side = recipe.input // STRIDE
-        yield images, *codec_of("initial", recipe.codecs).encode(truth, (side, side))
+        yield images, *map_codec_of("initial", recipe.codecs).encode(truth, (side, side))
 
 
 def cropped(dataset: str, people: People, raw: Path, folder: Path) -> Crops:

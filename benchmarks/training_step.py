@@ -18,7 +18,7 @@ import torch
 from people import cropped
 
 from posetables import device as devices
-from posetables.data.codecs import codec_of
+from posetables.data.codecs import map_codec_of
 from posetables.data.loading import training_batches
 from posetables.data.readers import lsp
 from posetables.data.synthetic import lsp as synthetic
@@ -34,9 +34,9 @@ def main() -> None:
     stage = recipe.stages[recipe.final_stage]
     devices.choose(recipe.compute)  # sets threads and deterministic kernels
     device = torch.device("cpu")
-    network = networks.build(recipe.network, recipe.skeleton).to(device).train()
+    network = networks.build(recipe.network, recipe.maps_of).to(device).train()
     optimizer = build_optimizer(stage.optimizer, list(network.parameters()))
-    crop = Batches(recipe, stage, networks.sides(network, recipe.input), PEOPLE, 0, device)
+    crop = Batches(recipe, stage, networks.shape(network, recipe), PEOPLE, 0, device)
     feeding, targets, inside = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         raw, splits = Path(folder), {"train": (1, PEOPLE)}
@@ -55,7 +55,7 @@ def main() -> None:
             optimizer.step()
             stepped = time.process_time()
             for name, output in maps.items():
-                codec_of(name, recipe.codecs).encode(truth, (output.shape[-2], output.shape[-1]))
+                map_codec_of(name, recipe.codecs).encode(truth, (output.shape[-2], output.shape[-1]))
             feeding.append(fed - start)
             inside.append(stepped - fed)
             targets.append(time.process_time() - stepped)

@@ -181,7 +181,8 @@ def _forget_other_papers(scales: dict[str, Any]) -> None:
     """What small scales change of papers that are not there would be a mistake."""
     for scale in (scales["mini"], scales["lite"]):
         scale["input"] = {side: small for side, small in scale["input"].items() if side in (368, 384)}
-        scale["networks"] = {name: each for name, each in scale["networks"].items() if "/" not in name}
+        backbones = {"cpm", "hourglass", "resnet101", "vgg16"}
+        scale["networks"] = {name: each for name, each in scale["networks"].items() if name in backbones}
         known = {"vgg16/sgd-l2", *scale["networks"]}
         scale["trainings"] = {name: each for name, each in scale["trainings"].items() if name in known}
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
+from posetables import yaml_files
 from posetables.errors import InputError
 from posetables.params import Recipes
-from posetables.recipe import SCALES
+from posetables.recipe import SCALES, Protocol
+from posetables.schemas import ExperimentsFile
 from posetables.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:
@@ -67,11 +72,16 @@ def test_the_paper_scale_is_what_hcrn_states() -> None:
     recipe = REAL.experiment("hcrn/lsp-pc/vgg16-hcrn", "paper")
     (training,) = recipe.stages.values()
     assert recipe.input == 368
-    assert recipe.augment.model_dump() == {"rotation": 40, "scale": (0.7, 1.3), "flip": 0.5, "colour": (1, 1)}
+    assert recipe.augment.model_dump() == {
+        "rotation": 40, "scale": (0.7, 1.3), "spread": "uniform", "rotated": 1, "half_body": 0, "flip": 0.5,
+        "colour": (1, 1),
+    }  # fmt: skip
     assert recipe.codecs["*"].model_dump() == {
         "target": "disc", "radius": 10, "loss": "cross-entropy", "background": True, "activation": "sigmoid",
-        "finest": None, "structure": 0,
+        "finest": None, "structure": 0, "visible_only": False, "grid": "centres", "rounded": False, "cut": None,
+        "weight": 1,
     }  # fmt: skip
+    assert (recipe.aspect, recipe.maps_of) == (1, "lsp")
     assert (training.optimizer.name, training.epochs) == ("sgd", 250)
 
 
@@ -79,7 +89,7 @@ def without_what_a_scale_may_change(name: str, scale: Any) -> dict[str, Any]:
     recipe, side = REAL.experiment(name, scale), REAL.experiment(name, "paper").input
     content = recipe.model_dump(mode="json", exclude={"input", "compute"})
     networks, backbone = REAL.scale("mini").networks, str(recipe.network.arguments["backbone"])
-    sizes = networks.get(f"{recipe.network.paper}/{backbone}", networks[backbone])
+    sizes = networks.get(f"{recipe.network.paper}/{backbone}", networks.get(backbone, {}))
     for size in sizes:
         content["network"]["arguments"].pop(size, None)
     for codec in content["codecs"].values():
@@ -89,7 +99,7 @@ def without_what_a_scale_may_change(name: str, scale: Any) -> dict[str, Any]:
         boxes = protocol["boxes"]
         protocol["boxes"] = REAL.scale("mini").detectors.get(boxes, boxes)
     for stage in content["stages"].values():
-        for key in ("epochs", "batch", "warmup", "init"):
+        for key in ("epochs", "batch", "warmup", "init", "shares"):
             del stage[key]
         if stage["masking"]:
             stage["masking"]["patch"] = pytest.approx(stage["masking"]["patch"] * side / recipe.input)
@@ -99,14 +109,17 @@ def without_what_a_scale_may_change(name: str, scale: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", REAL.experiments)
 @pytest.mark.parametrize("scale", ["mini", "lite"])
-def test_a_small_scale_changes_only_size_length_start_and_detectors(name: str, scale: Any) -> None:
+def test_a_small_scale_changes_only_size_length_start_shares_and_detectors(name: str, scale: Any) -> None:
     small, paper = without_what_a_scale_may_change(name, scale), without_what_a_scale_may_change(name, "paper")
     assert {key for key in paper if small[key] != paper[key]} == set()
 
 
 @pytest.mark.parametrize("scale", ["mini", "lite"])
-def test_every_experiment_is_narrower_and_shorter_at_a_small_scale(scale: Any) -> None:
-    for name in REAL.experiments:
+def test_every_experiment_of_a_small_scale_is_narrower_and_shorter(scale: Any) -> None:
+    left_out = REAL.scale(scale).leaves_out
+    made = [name for name in REAL.experiments if not any(fnmatch(name, pattern) for pattern in left_out)]
+    assert made != []
+    for name in made:
         small, paper = REAL.experiment(name, scale), REAL.experiment(name, "paper")
         assert small.input < paper.input
         assert small.network.arguments != paper.network.arguments
@@ -153,7 +166,158 @@ def test_small_scales_start_from_random_weights_instead_of_imagenets(scale: Any)
     assert REAL.experiment("hcrn/lsp-pc/vgg16-hcrn", "paper").stages["main"].init == {"backbone": "imagenet-vgg16"}
 
 
+def of_its_own(**changes: Any) -> Callable[[dict[str, Any]], None]:
+    def change(content: dict[str, Any]) -> None:
+        content["protocols"]["plain"] = {"scales": [1.0], "flip": False, "blur": 0}
+        content["experiments"]["lsp-pc/hg"].update(changes)
+
+    return change
+
+
+def test_an_experiment_may_have_augmentation_of_its_own(project: Project) -> None:
+    project.edit(EXPERIMENTS, of_its_own(augment={"rotation": 5, "scale": [1, 1], "flip": 0}))
+    recipes = Recipes()
+    rotations = [recipes.experiment(f"hcrn/lsp-pc/{name}", "mini").augment.rotation for name in ("hg", "hg-hcrn")]
+    assert rotations == [5, 40]
+
+
+def test_an_experiment_may_have_protocols_of_its_own(project: Project) -> None:
+    project.edit(EXPERIMENTS, of_its_own(protocols=["plain", "pyramid3"]))
+    recipes = Recipes()
+    known = [list(recipes.experiment(f"hcrn/lsp-pc/{name}", "mini").protocols) for name in ("hg", "hg-hcrn")]
+    assert known == [["plain", "pyramid3"], ["pyramid3"]]
+
+
+def test_an_experiment_with_protocols_of_its_own_is_tested_in_the_first_way_of_these(project: Project) -> None:
+    project.edit(EXPERIMENTS, of_its_own(protocols=["plain", "pyramid3"]))
+    assert Recipes().protocol("hcrn/lsp-pc/hg", None) == "plain"
+
+
+def test_an_experiment_has_maps_of_the_joints_of_its_people_if_nothing_else_is_said() -> None:
+    assert REAL.experiment("hcrn/lsp-pc/hg", "mini").maps_of == "lsp"
+
+
+def test_an_experiment_may_have_maps_of_other_joints_than_its_people() -> None:
+    recipe = REAL.experiment("phr/lsp/res", "mini")
+    assert (recipe.skeleton, recipe.maps_of) == ("lsp", "mpii")
+
+
+def test_radii_of_points_are_those_of_their_maps_at_every_scale() -> None:
+    for scale in SCALES:
+        codecs = REAL.experiment("gpcnn/coco-256/r50", scale).codecs
+        assert codecs["points"].radius == codecs["heatmaps"].radius
+
+
+# How a cell's network is tested
+
+
+def columns_with_protocols(table: dict[str, Any]) -> None:
+    table["hcrn_table1"]["columns"] = {
+        "Avg": {"read": "score", "key": ["pck", "Avg"], "protocol": "plain"},
+        "Head": {"read": "score", "key": ["pck", "Head"]},
+    }
+    table["hcrn_table1"].pop("total")
+
+
+def tested_in(column: str, experiment: str) -> str:
+    recipes = Recipes()
+    return recipes.protocol_in(recipes.table("hcrn_table1"), "HG", column, experiment)
+
+
+@pytest.fixture
+def with_columns(project: Project) -> Project:
+    project.edit(EXPERIMENTS, of_its_own(protocols=["pyramid3", "plain"]))
+    project.edit("params/papers/hcrn/tables.yaml", columns_with_protocols)
+    return project
+
+
+def test_a_column_says_how_its_networks_are_tested(with_columns: Project) -> None:
+    assert tested_in("Avg", "hcrn/lsp-pc/hg") == "plain"
+
+
+def test_a_network_that_does_not_know_the_way_of_its_column_is_tested_as_the_table_says(with_columns: Project) -> None:
+    assert tested_in("Avg", "hcrn/lsp-pc/hg-hcrn") == "pyramid3"
+
+
+def test_in_other_columns_networks_are_tested_as_the_table_says(with_columns: Project) -> None:
+    assert tested_in("Head", "hcrn/lsp-pc/hg") == "pyramid3"
+
+
+def test_a_way_that_no_network_of_a_column_knows_is_told(with_columns: Project) -> None:
+    with_columns.edit(
+        "params/papers/hcrn/tables.yaml",
+        lambda content: content["hcrn_table1"]["columns"]["Avg"].update(protocol="plian"),
+    )
+    line = refusal(lambda: Recipes().table("hcrn_table1"))
+    assert "hcrn_table1.columns.Avg.protocol" in line and "'plian'; did you mean 'plain'" in line
+
+
+def test_stages_of_graph_pcnn_are_tested_each_in_its_way() -> None:
+    table, experiment = REAL.table("gpcnn_table1"), "gpcnn/coco-128/r50"
+    row = next(row for row in table.rows if experiment in table.terms(row, "stage2 AP"))
+    ways = [REAL.protocol_in(table, row, column, experiment) for column in ("stage1 AP", "stage2 AP")]
+    assert ways == ["quarter", "refined"]
+
+
 # What a person gets wrong
+
+
+PLAIN = {"scales": [1.0], "flip": True, "blur": 0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"decode": "quarter", "blur": 3}, "decode: quarter reads maps as they are; give scales: .1.0. and blur: 0 al"),
+        ({"decode": "maximum", "scales": [0.8, 1.0]}, "decode: maximum reads maps as they are"),
+        ({"decode": "quarter", "pyramid": "region"}, "decode: quarter reads maps as they are"),
+        ({"shift": 1}, "shift, refine: in cells of maps as they are; set decode: maximum, quarter or dark"),
+        ({"refine": 0.85}, "shift, refine: in cells of maps as they are"),
+        ({"decode": "dark"}, "kernel: an odd number of cells where decode is dark, else 0"),
+        ({"decode": "dark", "kernel": 4}, "kernel: an odd number of cells"),
+        ({"decode": "quarter", "kernel": 11}, "kernel: an odd number of cells"),
+    ],
+)
+def test_a_way_to_decode_that_cannot_be_is_refused(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Protocol.model_validate(PLAIN | changes)
+
+
+@pytest.mark.parametrize("changes", [{"scales": [0.8, 1.0]}, {"pyramid": "region"}])
+def test_pyramids_of_an_input_that_is_not_square_are_refused(project: Project, changes: dict[str, Any]) -> None:
+    def narrow(content: dict[str, Any]) -> None:
+        content["setups"]["lsp-pc"]["aspect"] = 0.75
+        content["protocols"]["pyramid3"] = PLAIN | changes
+
+    project.edit(EXPERIMENTS, narrow)
+    line = refusal(lambda: Recipes().experiment("hcrn/lsp-pc/hg", "mini"))
+    assert "protocols.pyramid3.scales: of an input that is not square (aspect 0.75) no pyramid is made" in line
+
+
+def codec_of_graph_pcnn(name: str, **changes: Any) -> Callable[[], Any]:
+    """Read its experiments with one of the codecs changed; None takes a key away."""
+    path = PARAMS / "papers/gpcnn/experiments.yaml"
+    content = copy.deepcopy(yaml_files.load(path))
+    codec = content["setups"]["coco-128"]["codecs"][name]
+    codec.update({key: value for key, value in changes.items() if value is not None})
+    for key in [key for key, value in changes.items() if value is None]:
+        del codec[key]
+    return lambda: yaml_files.validate(path, content, ExperimentsFile)
+
+
+@pytest.mark.parametrize(
+    ("codec", "changes", "told"),
+    [
+        ("heatmaps", {"target": "disk"}, ".target: Input should be one of 'disc', 'gaussian', 'points', not 'disk'"),
+        ("heatmaps", {"target": None}, ".target: Field required"),
+        ("heatmaps", {"raduis": 3}, ".raduis: unknown key; did you mean 'radius'?"),
+        ("points", {"positve": 3}, ".positve: unknown key; did you mean 'positive'?"),
+        ("points", {"regression": -1}, ".regression: Input should be greater than or equal to 0"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_codec_is_told_of_the_kind_that_it_is(codec: str, changes: dict[str, Any], told: str) -> None:
+    line = refusal(codec_of_graph_pcnn(codec, **changes))
+    assert line.endswith(f"experiments.yaml: setups.coco-128.codecs.{codec}{told}")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +369,12 @@ def test_gpus_without_as_many_processes_are_refused(project: Project) -> None:
 
 def test_the_shares_of_a_training_are_those_of_its_stages(project: Project) -> None:
     project.edit(EXPERIMENTS, lambda content: content["trainings"]["hourglass"].update(shares=4))
-    assert Recipes().experiment("hcrn/lsp-pc/hg", "mini").stage("main").shares == 4
+    assert Recipes().experiment("hcrn/lsp-pc/hg", "paper").stage("main").shares == 4
+
+
+def test_a_small_batch_is_normalised_whole(project: Project) -> None:
+    project.edit(EXPERIMENTS, lambda content: content["trainings"]["hourglass"].update(shares=4))
+    assert Recipes().experiment("hcrn/lsp-pc/hg", "mini").stage("main").shares == 1
 
 
 @pytest.mark.parametrize(

@@ -276,10 +276,14 @@ def score(artifacts: Artifacts, options: argparse.Namespace) -> None:
     artifact = artifacts.score(options.experiment, name, options.seed)
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
-        if "oks" in recipe.metrics or "boxes" in inputs:
+        if "oks" in recipe.metrics and isinstance(recipe, Experiment):
             from posetables.stages import score_coco
 
-            return (score_coco.score_boxes if "boxes" in inputs else score_coco.score_poses)(recipe, inputs, outputs)
+            return score_coco.score_poses(recipe, inputs, outputs)
+        if "boxes" in inputs:
+            from posetables.stages import score_coco
+
+            return score_coco.score_boxes(recipe, inputs, outputs)
         from posetables.stages import score as stage
 
         return stage.score(recipe, inputs, outputs)
@@ -350,7 +354,7 @@ def draw(artifacts: Artifacts, options: argparse.Namespace) -> None:
     tested = {name: artifacts.recipes.tested(name, artifacts.scale) for name in figure.experiments}
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
-        stage = importlib.import_module(f"posetables.stages.draw_{figure.kind}")
+        stage = importlib.import_module(f"posetables.stages.figures.{figure.kind}")
         facts: Mapping[str, Any] = stage.draw(figure, artifacts.scale, tested, inputs, outputs)
         return facts
 

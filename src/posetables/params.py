@@ -13,6 +13,8 @@ from posetables import yaml_files
 from posetables.data import readers, skeletons
 from posetables.data.sources import DataSource, read_pins
 from posetables.errors import InputError
+from posetables.figure_checks import check
+from posetables.figures import FIGURES, Figure
 from posetables.papers.claims import Place
 from posetables.papers.consistency import RULES
 from posetables.papers.published import Published
@@ -20,7 +22,6 @@ from posetables.papers.published import read as read_published
 from posetables.recipe import (
     BOXES,
     DETECTED,
-    FIGURES,
     PUBLISHED,
     RELEASED,
     TRUTH,
@@ -31,11 +32,7 @@ from posetables.recipe import (
     Cropping,
     Detector,
     Experiment,
-    Figure,
     Findings,
-    Heatmaps,
-    Maps,
-    Masks,
     Method,
     Network,
     Part,
@@ -48,7 +45,6 @@ from posetables.recipe import (
     Table,
     Tested,
     Tolerance,
-    Trainings,
     is_detected,
     is_released,
     pick,
@@ -169,7 +165,7 @@ class Recipes:
             if self._leaves_out(scale, experiment):
                 return ()
             named = self._at(experiment, scale)
-            protocol = self.protocol_in(table, row, named)
+            protocol = self.protocol_in(table, row, name, named)
             recipe, boxes = self.tested(named, scale), ""
             if "oks" in recipe.metrics and isinstance(recipe, Experiment):
                 given, taken = (self.experiment(named, at).protocol(protocol).boxes for at in ("paper", scale))
@@ -256,7 +252,21 @@ class Recipes:
                 pick(table.rows, row, "row", f"{file}: {name}.{key}")
         for row in table.rows:
             self._check_row(table, row, f"{file}: {name}.rows.{row}")
+        for column in table.columns:
+            self._check_column(table, column, f"{file}: {name}.columns.{column}.protocol")
         return table
+
+    def _check_column(self, table: Table, column: str, where: str) -> None:
+        """Some experiment of the column is tested as it says."""
+        networks = [
+            name
+            for row in table.rows
+            for name in table.terms(row, column)
+            if not is_released(name) and not is_detected(name)
+        ]
+        known = {protocol: None for name in networks for protocol in self.experiment(name, "paper").protocols}
+        if (protocol := table.columns[column].protocol) is not None:
+            pick(known, protocol, "protocol of its experiments", where)
 
     def _check_row(self, table: Table, row: str, where: str) -> None:
         """Every experiment is there, and none stands where the paper cites a number."""
@@ -290,32 +300,8 @@ class Recipes:
         figure = yaml_files.validate(file, entry, kind, name)
         for experiment in figure.experiments:
             self.protocol(experiment, None)
-        if isinstance(figure, Heatmaps):
-            skeleton = skeletons.named(self.experiment(figure.experiment, scale).skeleton)
-            for joint in figure.joints:
-                pick(skeleton.parents, joint, "joint with a refinement unit", f"{file}: {name}.joints")
-        if isinstance(figure, Trainings):
-            for experiment in figure.experiments:
-                self.experiment(experiment, scale)
-        if isinstance(figure, Maps):
-            self._check_maps(figure, scale, f"{file}: {name}.columns")
-        if isinstance(figure, Masks) and figure.experiment is not None:
-            stages = self.experiment(figure.experiment, scale).stages
-            if pick(stages, figure.stage, "stage", where := f"{file}: {name}.stage").masking is None:
-                raise InputError(f"{where}: {figure.experiment}/{figure.stage} has no masking; name a stage that has")
+        check(figure, functools.partial(self.experiment, scale=scale), f"{file}: {name}")
         return figure.without(functools.partial(self._leaves_out, scale))
-
-    def _check_maps(self, figure: Maps, scale: ScaleName, where: str) -> None:
-        """All networks are tested on the same joints of the same people, and every joint is one of these."""
-        recipes = {name: self.experiment(name, scale) for name in figure.experiments}
-        tests = {name: (each.test, each.skeleton, each.labels) for name, each in recipes.items()}
-        for name in figure.experiments:
-            if tests[name] != tests[first := figure.experiments[0]]:
-                raise InputError(f"{where}: {name} and {first} are tested on different people; name others")
-        for column in figure.columns:
-            joints = skeletons.named(recipes[column.experiment].skeleton).joints
-            if column.joint is not None:
-                pick(dict.fromkeys(joints), column.joint, "joint", where)
 
     def protocol(self, experiment: str, chosen: str | None) -> str:
         """How an experiment is tested: as chosen, else the first way of its setup; a published file has one way."""
@@ -330,10 +316,14 @@ class Recipes:
         recipe.protocol(name)
         return name
 
-    def protocol_in(self, table: Table, row: str, experiment: str) -> str:
-        """How an experiment in a row of a table is tested: as the table says of networks."""
-        of_network = not is_released(experiment) and not is_detected(experiment)
-        return self.protocol(experiment, table.tested_by(row) if of_network else None)
+    def protocol_in(self, table: Table, row: str, column: str, experiment: str) -> str:
+        """How an experiment in a cell of a table is tested: as the table says of networks, and the column of those that
+        know its way."""
+        if is_released(experiment) or is_detected(experiment):
+            return self.protocol(experiment, None)
+        chosen = table.columns[column].protocol
+        known = chosen is not None and chosen in self.experiment(experiment, "paper").protocols
+        return self.protocol(experiment, chosen if known else table.tested_by(row))
 
     def tested(self, name: str, scale: ScaleName) -> Tested:
         """What a score reads of the predictions of an experiment, of a published file, or of a detector."""
@@ -401,7 +391,9 @@ class Recipes:
         entry = content.experiments[short]
         setup = pick(content.setups, short.partition("/")[0], "setup", file)
         changes = self.scale(scale)
-        skeletons.named(setup.skeleton)
+        maps_of = setup.maps_of or setup.skeleton
+        for skeleton in (setup.skeleton, maps_of):
+            skeletons.named(skeleton)
         zoom = _zoom(setup.input, changes)
         codecs = entry.codecs or setup.codecs
         return Experiment(
@@ -412,13 +404,15 @@ class Recipes:
             test=self._split(setup.test, setup.labels, file),
             metrics=self.source(setup.test.partition("/")[0]).metrics,
             input=changes.input.get(setup.input, setup.input),
+            aspect=setup.aspect,
+            maps_of=maps_of,
             pixels=entry.pixels,
             codecs={
                 key: codec.model_copy(update={"radius": changes.radius.get(codec.radius, codec.radius * zoom)})
                 # The longest pattern first, whatever the file's order is: identities do not see an order of keys.
                 for key, codec in sorted(codecs.items(), key=lambda entry: (-len(entry[0]), entry[0]))
             },
-            augment=setup.augment,
+            augment=entry.augment or setup.augment,
             network=Network(paper=paper, arguments=dict(entry.network) | _narrowing(paper, entry.backbone, changes)),
             stages={
                 key: self._stage(stage, content, changes, entry.backbone, setup, file)
@@ -431,7 +425,7 @@ class Recipes:
                         "boxes": changes.detectors.get(protocol.boxes, protocol.boxes),
                     }
                 )
-                for key in setup.protocols
+                for key in entry.protocols or setup.protocols
             },
             compute=changes.compute,
         )
@@ -445,6 +439,11 @@ class Recipes:
         if protocol.conditional is not None:
             split = self._split(protocol.conditional.calibrate, setup.labels, file)
             self._check_joints(split, setup.skeleton, f"{where}.conditional.calibrate")
+        if setup.aspect != 1 and (protocol.scales != (1.0,) or protocol.pyramid == "region"):
+            raise InputError(
+                f"{where}.scales: of an input that is not square (aspect {setup.aspect:g}) no pyramid is made; "
+                "give scales: [1.0] of pyramid: resolution"
+            )
         if protocol.reach > MARGIN:
             raise InputError(
                 f"{where}.scales: regions reach {protocol.reach:.2f} sides of the box, stored crops {MARGIN}; give less"
@@ -489,7 +488,8 @@ class Recipes:
             return stage
         faster = changed.model_dump(include={"lr", "clip"})
         shorter = changed.model_dump(include={"epochs", "batch", "warmup"})
-        return stage.model_copy(update=shorter | {"optimizer": training.optimizer.model_copy(update=faster)})
+        optimizer = training.optimizer.model_copy(update=faster)
+        return stage.model_copy(update=shorter | {"optimizer": optimizer, "shares": 1})
 
     def split(self, text: str) -> Split:
         """`<data set>/<split>`."""

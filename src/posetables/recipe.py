@@ -7,9 +7,9 @@ an artifact. `posetables.params` makes recipes out of the files in `params/`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -27,6 +27,11 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Grid = Literal["centres", "corners"]
+"""Which pixel of the input a cell of a map stands for: the one in its middle; or, as the releases of Simple Baselines
+and HRNet have it, cell i stands for pixel i times the stride."""
+
+
 class Codec(Params):
     """Target maps of the joints and the loss on them (HCRN Table III; MSSA Eq. 1 and 2)."""
 
@@ -42,6 +47,13 @@ class Codec(Params):
         "their cells (MSSA Eq. 1)",
     )
     structure: float = Field(0.0, ge=0, description="weight of the maps that are matched together (MSSA Eq. 2, alpha)")
+    visible_only: bool = Field(False, description="whether the map of an occluded joint is 0 (PHR sec. 3)")
+    grid: Grid = "centres"
+    rounded: bool = Field(False, description="whether a target is centred on the cell nearest to its joint (HRNet)")
+    cut: float | None = Field(
+        None, gt=0, description="sigmas at which a Gaussian ends; a joint further outside of its map counts for nothing"
+    )
+    weight: float = Field(1.0, gt=0, description="of this loss: HRNet halves the mean")
 
     @model_validator(mode="after")
     def _matches_joints(self) -> Self:
@@ -50,11 +62,31 @@ class Codec(Params):
         return self
 
 
+class Points(Params):
+    """Class and offset of points near the joints, and the loss on them (Graph-PCNN Eq. 6 and 8 to 10)."""
+
+    target: Literal["points"]
+    radius: float = Field(gt=0, description="sigma, pixels of the network's input")
+    positive: float = Field(gt=0, description="sigmas within which a point is one of the joint")
+    reliable: float = Field(gt=0, description="sigmas within which it passes messages in training (Eq. 12, delta)")
+    regression: float = Field(ge=0, description="weight of the offsets (Eq. 10, lambda)")
+    grid: Grid = "centres"
+
+
+Codecs = Mapping[str, Annotated[Codec | Points, Field(discriminator="target")]]
+"""By the pattern of the names of the outputs that they are of."""
+
+
 class Augment(Params):
     """Ranges from which each person's augmentation is drawn, once an epoch."""
 
-    rotation: float = Field(ge=0, le=180, description="degrees, uniform in +-rotation")
-    scale: tuple[float, float]
+    rotation: float = Field(ge=0, le=180, description="degrees; uniform: in +-rotation; normal: deviation, cut at 2")
+    scale: tuple[float, float] = Field(
+        description="uniform: of the person; normal: of the region that is read, deviation half of the range, cut at it"
+    )
+    spread: Literal["uniform", "normal"] = Field("uniform", description="normal: as Simple Baselines and HRNet draw")
+    rotated: float = Field(1.0, ge=0, le=1, description="probability")
+    half_body: float = Field(0.0, ge=0, le=1, description="probability of a region around half of the body")
     flip: float = Field(ge=0, le=1, description="probability")
     colour: tuple[float, float] = Field(
         (1.0, 1.0), description="each of red, green and blue times a factor of its own, uniform between these"
@@ -75,6 +107,11 @@ class Plateau(Params):
 
     patience: int = Field(gt=0, description="epochs")
     factor: float = Field(gt=0, lt=1)
+
+
+Pixels = Literal["centred", "imagenet", "imagenet-bgr"]
+"""Colours minus a half; or normalised as ImageNet's; or these in the order blue, green, red, each with the mean and
+deviation of the channel that stands there in the usual order (Simple Baselines)."""
 
 
 class Network(Params):
@@ -98,7 +135,7 @@ class Part(Split):
 
 
 class Optimizer(Params):
-    name: Literal["sgd", "rmsprop"]
+    name: Literal["sgd", "rmsprop", "adam"]
     lr: float = Field(gt=0)
     momentum: float = 0.0
     weight_decay: float = 0.0
@@ -163,6 +200,18 @@ class Protocol(Params):
     flip: bool
     blur: float = Field(ge=0, description="sigma of the Gaussian over the fused maps before the maximum, input pixels")
     conditional: Conditional | None = Field(None, description="whether whoever is not found is looked for again")
+    decode: Literal["interpolated", "maximum", "quarter", "dark"] = Field(
+        "interpolated",
+        description="maximum of maps brought to the pixels of the input; or of maps as they are, moved a quarter of a "
+        "cell to the greater neighbour, or as DARK does",
+    )
+    kernel: int = Field(0, ge=0, description="side of DARK's modulation, cells")
+    shift: int = Field(0, ge=0, description="cells by which maps of the flipped image are moved right (HRNet)")
+    refine: float | None = Field(
+        None,
+        description="heat above which a point passes messages, where a second stage moves what is decoded (Graph-PCNN "
+        "Eq. 12, xi)",
+    )
     boxes: str = Field(TRUTH, description="who says where the people are: their labels, or a detector")
     test: str | None = Field(
         None, description="<data set>/<split> in place of the setup's: people whose labels only a server has"
@@ -172,6 +221,17 @@ class Protocol(Params):
     def _blurs_in_pixels_of_the_input(self) -> Self:
         if self.blur and self.pyramid == "region":
             raise ValueError("blur: maps of pyramid: region are fused in pixels of the image, not the input; give 0")
+        return self
+
+    @model_validator(mode="after")
+    def _decodes_maps_of_one_size(self) -> Self:
+        as_they_are = self.decode != "interpolated"
+        if as_they_are and (self.scales != (1.0,) or self.pyramid == "region" or self.blur):
+            raise ValueError(f"decode: {self.decode} reads maps as they are; give scales: [1.0] and blur: 0 alone")
+        if (self.shift or self.refine is not None) and not as_they_are:
+            raise ValueError("shift, refine: in cells of maps as they are; set decode: maximum, quarter or dark")
+        if (self.decode == "dark") != (self.kernel % 2 == 1):
+            raise ValueError("kernel: an odd number of cells where decode is dark, else 0")
         return self
 
     @property
@@ -228,9 +288,11 @@ class Experiment(Tested):
     """One network trained on one data set."""
 
     train: tuple[Part, ...]
-    input: int
-    pixels: Literal["centred", "imagenet"]
-    codecs: Mapping[str, Codec]
+    input: int = Field(gt=0, description="height of the network's input, pixels")
+    aspect: float = Field(gt=0, description="its width over its height")
+    maps_of: str = Field(description="skeleton of whose joints the network has maps; its people may have others")
+    pixels: Pixels
+    codecs: Codecs
     augment: Augment
     network: Network
     stages: Mapping[str, Stage]
@@ -290,6 +352,7 @@ class Column(Params):
 
     read: Read
     key: tuple[str, ...] = Field(min_length=1)
+    protocol: str | None = Field(None, description="how those networks are tested that know it")
     decimals: int = 1
     unit: float = Field(1.0, description="what ours is multiplied by: .01 where the paper prints a rate as a fraction")
 
@@ -359,204 +422,6 @@ class Table(Params):
     def stand_in(self, row: str) -> str | None:
         """The split that our number of a row is scored on, if not the paper's."""
         return self.proxy.get(row) if isinstance(self.proxy, Mapping) else self.proxy
-
-
-class Panel(Params):
-    """One plot of a figure: a column of a metric, at every threshold, for the rows that the paper draws."""
-
-    column: str
-    rows: Mapping[str, str | None]
-    """Experiment, or nothing where there is none yet."""
-
-
-class Curves(Params):
-    """A figure of PCK, in whatever unit the data set measures it, as a function of its threshold."""
-
-    kind: Literal["curves"]
-    name: str
-    paper: str
-    title: str
-    thresholds: tuple[float, float] = Field(description="last threshold and step, from 0, in units of the normaliser")
-    panels: Mapping[str, Panel]
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        """Those that are drawn, each once."""
-        rows = (row for panel in self.panels.values() for row in panel.rows.values())
-        return tuple(dict.fromkeys(row for row in rows if row is not None))
-
-    def without(self, leaves_out: Callable[[str], bool]) -> Self:
-        """The same without the experiments that a scale leaves out."""
-        panels = {
-            title: panel.model_copy(
-                update={"rows": {row: name for row, name in panel.rows.items() if not (name and leaves_out(name))}}
-            )
-            for title, panel in self.panels.items()
-        }
-        return self.model_copy(update={"panels": panels})
-
-
-class PoseRow(Params):
-    """Some people of one test split, as one method finds them."""
-
-    title: str
-    experiment: str | None = Field(description="nothing where there is none yet")
-    people: int = Field(gt=0)
-    choose: Literal["even", "worst"] = Field(
-        "even", description="evenly spaced over the split; or those furthest from their labels, drawn with them"
-    )
-
-
-class Poses(Params):
-    """A figure of poses on images, with colours for the layers of the skeleton's hierarchy."""
-
-    kind: Literal["poses"]
-    name: str
-    paper: str
-    title: str
-    columns: int = Field(gt=0, description="people side by side")
-    rows: tuple[PoseRow, ...]
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        """Those that are drawn, each once."""
-        return tuple(dict.fromkeys(row.experiment for row in self.rows if row.experiment is not None))
-
-    def without(self, leaves_out: Callable[[str], bool]) -> Self:
-        """The same without the experiments that a scale leaves out."""
-        rows = tuple(
-            row.model_copy(update={"experiment": None}) if row.experiment and leaves_out(row.experiment) else row
-            for row in self.rows
-        )
-        return self.model_copy(update={"rows": rows})
-
-
-Step = Literal["initial", "parent", "diffused", "stacked", "refined"]
-"""The maps of a refinement unit (HCRN Fig. 3b): O, H of the parent, its diffusion, O on it, H."""
-
-
-class Heatmaps(Params):
-    """A figure of what the refinement units of a network do to the maps of some joints."""
-
-    kind: Literal["heatmaps"]
-    name: str
-    paper: str
-    title: str
-    experiment: str
-    joints: tuple[str, ...] = Field(description="one for each person that is drawn")
-    steps: tuple[Step, ...]
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        return (self.experiment,)
-
-    def without(self, leaves_out: Callable[[str], bool]) -> Self:
-        """The same: it is of one experiment."""
-        return self
-
-
-class Trainings(Params):
-    """A figure of the score on the people for validation, after every epoch of some trainings."""
-
-    kind: Literal["training"]
-    name: str
-    paper: str
-    title: str
-    score: str = Field(description="what the trainings are validated by, as the axis says it")
-    rows: Mapping[str, str | None]
-    """Experiment, or nothing where there is none yet."""
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        """Those that are drawn, each once."""
-        return tuple(dict.fromkeys(row for row in self.rows.values() if row is not None))
-
-    def without(self, leaves_out: Callable[[str], bool]) -> Self:
-        """The same without the experiments that a scale leaves out."""
-        rows = {row: None if name is None or leaves_out(name) else name for row, name in self.rows.items()}
-        return self.model_copy(update={"rows": rows})
-
-
-class MapColumn(Params):
-    """One map of a network, of everybody who is drawn."""
-
-    title: str
-    experiment: str
-    map: str = Field(description="pattern of the names of outputs and attention maps: stacks are fewer at small scales")
-    take: Literal["first", "last"] = Field("last", description="of the maps whose names fit, in the network's order")
-    joint: str | None = Field(None, description="whose channel; nothing: the maximum over all channels")
-
-
-class Maps(Params):
-    """A figure of maps that networks make of some people: a line a person, a column a map."""
-
-    kind: Literal["maps"]
-    name: str
-    paper: str
-    title: str
-    people: int = Field(gt=0)
-    choose: Literal["even", "nearer"] = Field(
-        "even",
-        description="evenly spaced over the split; or those whose maximum is nearest to the label in the last column "
-        "of a joint from furthest in the first",
-    )
-    columns: tuple[MapColumn, ...]
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        """Those that are drawn, each once."""
-        return tuple(dict.fromkeys(column.experiment for column in self.columns))
-
-    @property
-    def compared(self) -> tuple[int, int] | None:
-        """Numbers of the first column with a joint and of the last one with the same, if there are two."""
-        joints = {number: column.joint for number, column in enumerate(self.columns) if column.joint is not None}
-        same = [number for number, joint in joints.items() if joint == next(iter(joints.values()))]
-        return (same[0], same[-1]) if len(same) > 1 else None
-
-    def without(self, leaves_out: Callable[[str], bool]) -> Self:
-        """The same without the experiments that a scale leaves out."""
-        columns = tuple(column for column in self.columns if not leaves_out(column.experiment))
-        return self.model_copy(update={"columns": columns})
-
-    @model_validator(mode="after")
-    def _has_two_columns_to_compare(self) -> Self:
-        if self.choose == "nearer" and self.compared is None:
-            raise ValueError("choose: nearer compares the maxima of one joint; give it in two columns, or choose even")
-        return self
-
-
-class Masks(Params):
-    """A figure of keypoint masking: some of the people who are trained on as they are, and with a mask of each kind."""
-
-    kind: Literal["masking"]
-    name: str
-    paper: str
-    title: str
-    experiment: str | None = Field(description="nothing where there is none yet")
-    stage: str = Field(description="of its training, one that masks")
-    people: int = Field(gt=0, description="evenly spaced over the first data set that it trains on")
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        return () if self.experiment is None else (self.experiment,)
-
-    def without(self, leaves_out: Callable[[str], bool]) -> Self:
-        """The same without an experiment that a scale leaves out."""
-        left_out = self.experiment is not None and leaves_out(self.experiment)
-        return self.model_copy(update={"experiment": None}) if left_out else self
-
-
-Figure = Curves | Poses | Heatmaps | Trainings | Maps | Masks
-FIGURES: Mapping[str, type[Figure]] = {
-    "curves": Curves,
-    "poses": Poses,
-    "heatmaps": Heatmaps,
-    "training": Trainings,
-    "maps": Maps,
-    "masking": Masks,
-}
-"""By kind. Each is drawn by the module `stages.draw_<kind>`."""
 
 
 Range = tuple[float | None, float | None]

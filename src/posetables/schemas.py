@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, RootModel, model_validator
 
-from posetables.recipe import Augment, Codec, Compute, Masking, Method, Optimizer, Params, Plateau, Protocol
+from posetables.recipe import (
+    Augment,
+    Codecs,
+    Compute,
+    Masking,
+    Method,
+    Optimizer,
+    Params,
+    Pixels,
+    Plateau,
+    Protocol,
+)
 
 
 class Setup(Params):
@@ -18,7 +29,9 @@ class Setup(Params):
     train: tuple[str, ...]
     test: str
     input: int
-    codecs: Mapping[str, Codec]
+    aspect: float = 1.0
+    maps_of: str | None = None
+    codecs: Codecs
     augment: Augment
     protocols: tuple[str, ...]
 
@@ -45,8 +58,10 @@ class Training(Params):
 
 class ExperimentEntry(Params):
     network: Mapping[str, str | int | float]
-    pixels: Literal["centred", "imagenet"] = "centred"
-    codecs: Mapping[str, Codec] | None = None
+    pixels: Pixels = "centred"
+    codecs: Codecs | None = None
+    augment: Augment | None = None
+    protocols: tuple[str, ...] | None = None
     stages: Mapping[str, StageEntry]
 
     @property

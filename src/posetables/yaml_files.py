@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -53,22 +54,39 @@ def validate(path: Path, content: Any, kind: type[Model], *prefix: str) -> Model
         return kind.model_validate(content)
     except ValidationError as error:
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key explains more
-        key = ".".join((*prefix, *(str(part) for part in first["loc"])))
+        key = ".".join((*prefix, *_keys(content, first["loc"])))
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             close = difflib.get_close_matches(str(first["loc"][-1]), _all_fields(kind), n=1)
             message = "unknown key" + (f"; did you mean {close[0]!r}?" if close else "; remove it")
         elif first["type"] == "literal_error":
             message = f"{message}, not {first['input']!r}"
+        elif first["type"].startswith("union_tag"):
+            context = first["ctx"]
+            key = ".".join((key, context["discriminator"].strip("'")))
+            tags = context.get("expected_tags")
+            message = f"Input should be one of {tags}, not {context['tag']!r}" if tags else "Field required"
         raise InputError(f"{path}: {key}: {message}") from error
+
+
+def _keys(content: Any, place: Sequence[Any]) -> Iterator[str]:
+    """Where an error is, in the keys of the content: of several schemas pydantic names the one that it took as well."""
+    for part in place[:-1]:
+        if isinstance(content, list) or (isinstance(content, dict) and part in content):
+            content = content[part]
+            yield str(part)
+    yield from map(str, place[-1:])
 
 
 def _all_fields(kind: type[BaseModel]) -> list[str]:
     """Field names of a schema and of the schemas inside it."""
-    nested = [
-        sub
-        for field in kind.model_fields.values()
-        for sub in (field.annotation, *getattr(field.annotation, "__args__", ()))
-        if isinstance(sub, type) and issubclass(sub, BaseModel)
-    ]
+    nested = [sub for field in kind.model_fields.values() for sub in _schemas(field.annotation)]
     return [*kind.model_fields, *(name for sub in nested for name in _all_fields(sub))]
+
+
+def _schemas(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Those that a type is made of, however deep inside."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for each in get_args(annotation):
+        yield from _schemas(each)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from posetables.data.augment import PIXELS, Sampler, draw, draw_colours, move_joints
+from posetables.data.augment import PIXELS, Sampler, draw, draw_colours, move_joints, placed
 from posetables.data.skeletons.lsp import SKELETON as LSP
 from posetables.recipe import Augment
 
@@ -17,6 +19,9 @@ CPU = torch.device("cpu")
 STORE, DENSITY, SIDE = 130, 64.0, 64
 HCRN = Augment(rotation=40, scale=(0.7, 1.3), flip=0.5)
 FLIP = list(LSP.flip)
+RELEASED = Augment(rotation=40, scale=(0.7, 1.3), spread="normal", rotated=0.6, flip=0.5)
+"""Simple Baselines."""
+SIZES = [(SIDE, 48), (48, SIDE)]
 
 
 def affine(angle: float, scale: float, flipped: bool) -> Tensor:
@@ -56,7 +61,7 @@ def test_a_marker_painted_at_a_joint_lands_where_the_joint_goes(
 ) -> None:
     to_input, joint = affine(angle, scale, flipped), np.array([x, y])
     image = Sampler("centred", CPU)(marker(joint), torch.tensor([DENSITY]), to_input, (SIDE, SIDE))
-    moved = move_joints(torch.tensor(joint[None, None]).float(), to_input, torch.tensor([flipped]), [0], SIDE)
+    moved = move_joints(torch.tensor(joint[None, None]).float(), to_input, torch.tensor([flipped]), [0], (SIDE, SIDE))
     np.testing.assert_allclose(centre_of_light(image), moved[0, 0], atol=0.15)
 
 
@@ -66,7 +71,7 @@ def test_drawn_maps_move_marker_and_joint_alike() -> None:
     for each in drawn:
         to_input, flipped = each[None, :, :2], each[None, 0, 2] > 0
         image = Sampler("centred", CPU)(marker(joint), torch.tensor([DENSITY]), to_input, (SIDE, SIDE))
-        moved = move_joints(torch.tensor(joint[None, None]).float(), to_input, flipped, [0], SIDE)
+        moved = move_joints(torch.tensor(joint[None, None]).float(), to_input, flipped, [0], (SIDE, SIDE))
         np.testing.assert_allclose(centre_of_light(image), moved[0, 0], atol=0.15)
 
 
@@ -84,8 +89,52 @@ def test_the_box_fills_the_input_whatever_the_density_of_the_store(density: floa
 
 def test_joints_are_in_pixels_whose_first_has_its_centre_at_0() -> None:
     corners = torch.tensor([[[-0.5, -0.5], [0.5, 0.5], [0.0, 0.0]]])
-    moved = move_joints(corners, torch.eye(2)[None], torch.tensor([False]), [0, 1, 2], SIDE)
+    moved = move_joints(corners, torch.eye(2)[None], torch.tensor([False]), [0, 1, 2], (SIDE, SIDE))
     torch.testing.assert_close(moved, torch.tensor([[[-0.5, -0.5], [63.5, 63.5], [31.5, 31.5]]]))
+
+
+# Inputs that are not square
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["narrow", "wide"])
+@pytest.mark.parametrize(("angle", "flipped"), [(0, False), (0, True), (30, False), (-30, True)])
+def test_a_marker_lands_where_the_joint_goes_in_an_input_that_is_not_square(
+    size: tuple[int, int], angle: float, flipped: bool
+) -> None:
+    to_input, joint = affine(angle, 0.9, flipped), np.array([0.15, -0.2])
+    image = Sampler("centred", CPU)(marker(joint), torch.tensor([DENSITY]), to_input, size)
+    moved = move_joints(torch.tensor(joint[None, None]).float(), to_input, torch.tensor([flipped]), [0], size)
+    assert image.shape == (1, 3, *size)
+    np.testing.assert_allclose(centre_of_light(image), moved[0, 0], atol=0.15)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_the_box_of_a_narrower_input_is_as_high_as_1_and_as_wide_as_its_aspect(height: int, width: int) -> None:
+    corners = torch.tensor([[[-width / height / 2, -0.5], [width / height / 2, 0.5], [0.0, 0.0]]])
+    moved = move_joints(corners, torch.eye(2)[None], torch.tensor([False]), [0, 1, 2], (height, width))
+    ends = [[-0.5, -0.5], [width - 0.5, height - 0.5], [width / 2 - 0.5, height / 2 - 0.5]]
+    torch.testing.assert_close(moved, torch.tensor([ends]))
+
+
+def test_the_middle_of_the_input_shows_what_it_is_told() -> None:
+    place = np.array([0.2, -0.1])
+    image = Sampler("centred", CPU)(
+        marker(place), torch.tensor([DENSITY]), affine(20, 1.2, True), (SIDE, 48), torch.tensor(place[None]).float()
+    )
+    np.testing.assert_allclose(centre_of_light(image), [23.5, 31.5], atol=0.15)
+
+
+# From cells of maps back to the box
+
+
+@pytest.mark.parametrize("size", [(SIDE, SIDE), *SIZES], ids=["square", "narrow", "wide"])
+@pytest.mark.parametrize("corners", [False, True])
+def test_a_cell_is_placed_where_the_joint_was_that_falls_on_its_pixel(size: tuple[int, int], corners: bool) -> None:
+    joints = torch.rand(2, 5, 2, generator=torch.Generator().manual_seed(0)) - 0.5
+    pixels = move_joints(joints, torch.eye(2).expand(2, 2, 2), torch.tensor([False, False]), range(5), size)
+    # Of maps with a quarter of the rows: cell i stands for pixel 4 i, or for the place between pixels 4 i + 1 and + 2.
+    cells = pixels / 4 if corners else (pixels - 1.5) / 4
+    torch.testing.assert_close(placed(cells, size[0] // 4, size, corners=corners), joints)
 
 
 # Left and right
@@ -93,7 +142,7 @@ def test_joints_are_in_pixels_whose_first_has_its_centre_at_0() -> None:
 
 def test_a_flipped_persons_left_wrist_is_where_the_mirror_shows_the_right_one() -> None:
     joints = torch.rand(1, 14, 2, generator=torch.Generator().manual_seed(0)) - 0.5
-    moved = move_joints(joints, affine(0, 1, True), torch.tensor([True]), FLIP, SIDE)[0]
+    moved = move_joints(joints, affine(0, 1, True), torch.tensor([True]), FLIP, (SIDE, SIDE))[0]
     for i, name in enumerate(LSP.joints):
         other = name.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
         x, y = joints[0, LSP.index(other)]
@@ -102,7 +151,7 @@ def test_a_flipped_persons_left_wrist_is_where_the_mirror_shows_the_right_one() 
 
 def test_only_flipped_people_change_names() -> None:
     joints = torch.rand(2, 14, 2)
-    moved = move_joints(joints, torch.eye(2).expand(2, 2, 2), torch.tensor([False, True]), FLIP, SIDE)
+    moved = move_joints(joints, torch.eye(2).expand(2, 2, 2), torch.tensor([False, True]), FLIP, (SIDE, SIDE))
     plain = (joints + 0.5) * SIDE - 0.5
     torch.testing.assert_close(moved[0], plain[0])
     torch.testing.assert_close(moved[1], plain[1, FLIP])
@@ -138,17 +187,91 @@ def test_a_recipe_without_augmentation_leaves_people_as_they_are() -> None:
     np.testing.assert_array_equal(drawn, np.tile(np.eye(2, 3), (3, 1, 1)))
 
 
+# Draws of Simple Baselines and HRNet
+
+
+def drawn_normally(people: int = 20_000, epoch: int = 0, recipe: Augment = RELEASED) -> tuple[np.ndarray, np.ndarray]:
+    """Degrees, and the region that is read over that of the person's box, of people who are not flipped."""
+    drawn = draw(recipe.model_copy(update={"flip": 0.0}), 0, epoch, people).astype(np.float64)
+    scale = np.sqrt(np.linalg.det(drawn[:, :, :2]))
+    return np.rad2deg(np.arctan2(drawn[:, 1, 0], drawn[:, 0, 0])), 1 / scale
+
+
+NORMAL = NormalDist()
+
+
+@pytest.mark.parametrize("deviations", [-0.8, -0.3, 0.0, 0.5, 0.9])
+def test_a_region_is_normal_around_the_box(deviations: float) -> None:
+    _, region = drawn_normally()
+    assert np.mean(region < 1 + 0.3 * deviations) == pytest.approx(NORMAL.cdf(deviations), abs=0.015)
+
+
+def test_a_region_is_cut_at_both_ends_of_its_range() -> None:
+    _, region = drawn_normally()
+    assert (region.min(), region.max()) == pytest.approx((0.7, 1.3))
+    assert np.mean(region < 0.7001) == pytest.approx(NORMAL.cdf(-1), abs=0.015)
+    assert np.mean(region > 1.2999) == pytest.approx(NORMAL.cdf(-1), abs=0.015)
+
+
+def test_six_of_ten_people_are_rotated() -> None:
+    angle, _ = drawn_normally()
+    assert np.mean(angle != 0) == pytest.approx(0.6, abs=0.015)
+
+
+@pytest.mark.parametrize("deviations", [-1.5, -0.5, 0.5, 1.5])
+def test_whoever_is_rotated_is_so_normally(deviations: float) -> None:
+    angle, _ = drawn_normally()
+    rotated = angle[angle != 0]
+    assert np.mean(rotated < 40 * deviations) == pytest.approx(NORMAL.cdf(deviations), abs=0.015)
+
+
+def test_nobody_is_rotated_by_more_than_two_deviations() -> None:
+    angle, _ = drawn_normally()
+    assert (angle.min(), angle.max()) == pytest.approx((-80, 80))
+
+
+def test_rotation_and_region_have_nothing_to_do_with_each_other() -> None:
+    angle, region = drawn_normally()
+    assert abs(np.corrcoef(angle, region)[0, 1]) < 0.03
+    assert abs(np.corrcoef(angle != 0, region)[0, 1]) < 0.03
+
+
+def test_half_of_the_people_are_flipped_whatever_the_spread() -> None:
+    assert np.mean(draw(RELEASED, 0, 0, 20_000)[:, 0, 2]) == pytest.approx(0.5, abs=0.015)
+
+
+def test_a_persons_normal_draw_does_not_depend_on_who_else_is_there() -> None:
+    np.testing.assert_array_equal(draw(RELEASED, 0, 3, people=100)[:7], draw(RELEASED, 0, 3, people=7))
+
+
+def test_epochs_draw_normally_for_themselves() -> None:
+    assert (drawn_normally(50, 3)[1] != drawn_normally(50, 4)[1]).mean() > 0.8  # some are cut at the same end
+
+
 # Sampling
 
+COLOURS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of ImageNet's red, green and blue."""
 
-def plain_sample(store: np.ndarray, density: float, to_input: np.ndarray, side: int, pixels: str) -> np.ndarray:
+
+def normalised(store: np.ndarray, pixels: str) -> np.ndarray:
+    """(..., 3, h, w) as the network sees them; Simple Baselines read blue first and normalise it as red."""
+    if pixels == "centred":
+        return store / 255 - 0.5
+    mean, deviation = (np.array(values)[:, None, None] for values in COLOURS)
+    return ((store[..., ::-1, :, :] if pixels == "imagenet-bgr" else store) / 255 - mean) / deviation
+
+
+def plain_sample(
+    store: np.ndarray, density: float, to_input: np.ndarray, height: int, width: int, pixels: str
+) -> np.ndarray:
     """Bilinear interpolation, pixel by pixel in float64; what lies outside of the store has the mean colour."""
-    mean, deviation = (np.array(values) * 255 for values in PIXELS[pixels])
-    values = (store.astype(np.float64) - mean[:, None, None]) / deviation[:, None, None]
-    size, image = store.shape[-1], np.zeros((3, side, side))
-    for row in range(side):
-        for column in range(side):
-            box = np.linalg.inv(to_input) @ (np.array([column + 0.5, row + 0.5]) / side - 0.5)
+    values = normalised(store.astype(np.float64), pixels)
+    size, image = store.shape[-1], np.zeros((3, height, width))
+    for row in range(height):
+        for column in range(width):
+            middle = np.array([column + 0.5 - width / 2, row + 0.5 - height / 2]) / height
+            box = np.linalg.inv(to_input) @ middle
             x, y = box * density + (size - 1) / 2
             for j in (int(np.floor(y)), int(np.floor(y)) + 1):
                 for i in (int(np.floor(x)), int(np.floor(x)) + 1):
@@ -163,7 +286,16 @@ def test_the_sampler_is_plain_bilinear_interpolation(pixels: str, angle: float, 
     store = np.random.default_rng(0).integers(0, 256, (1, 3, 20, 20), np.uint8)
     to_input = affine(angle, scale, flipped)
     found = Sampler(pixels, CPU)(torch.from_numpy(store), torch.tensor([11.0]), to_input, (12, 12))
-    expected = plain_sample(store[0], 11.0, to_input[0].double().numpy(), 12, pixels)
+    expected = plain_sample(store[0], 11.0, to_input[0].double().numpy(), 12, 12, pixels)
+    np.testing.assert_allclose(found[0], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(12, 9), (9, 12)])
+def test_the_sampler_is_plain_interpolation_of_an_input_that_is_not_square(height: int, width: int) -> None:
+    store = np.random.default_rng(0).integers(0, 256, (1, 3, 20, 20), np.uint8)
+    to_input = affine(33, 0.8, True)
+    found = Sampler("centred", CPU)(torch.from_numpy(store), torch.tensor([11.0]), to_input, (height, width))
+    expected = plain_sample(store[0], 11.0, to_input[0].double().numpy(), height, width, "centred")
     np.testing.assert_allclose(found[0], expected, atol=1e-4)
 
 
@@ -218,8 +350,8 @@ def test_colours_are_factors_of_each_channel_cut_at_white() -> None:
     images = sampler(store, torch.full((2,), 8.0), upright, (8, 8))
     factors = torch.tensor([[0.5, 1.0, 1.5], [1.2, 0.8, 1.0]])
     whole = (store.numpy() * factors.numpy()[:, :, None, None]).clip(0, 255) / 255
-    mean, deviation = (np.array(values)[:, None, None] for values in PIXELS["imagenet"])
-    np.testing.assert_allclose(sampler.coloured(images, factors).numpy(), (whole - mean) / deviation, atol=1e-4)
+    expected = normalised(whole * 255, "imagenet")
+    np.testing.assert_allclose(sampler.coloured(images, factors).numpy(), expected, atol=1e-4)
 
 
 def test_colours_are_drawn_for_each_person_and_epoch_inside_of_their_range() -> None:

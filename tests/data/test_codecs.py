@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -12,8 +13,10 @@ from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from posetables.data.codecs import MapCodec, Truth, blur, codec_of, peaks, structural
-from posetables.recipe import Codec
+from posetables.data.codecs import MapCodec, Truth, blur, codec_of, map_codec_of, peaks, structural
+from posetables.data.points import PointCodec
+from posetables.errors import InputError
+from posetables.recipe import Codec, Points
 
 SIDE = 64
 
@@ -25,23 +28,29 @@ def codec(**changes: Any) -> MapCodec:
 
 def truth_of(joints: list[tuple[float, float]], labelled: list[bool] | None = None) -> Truth:
     """One person."""
-    flags = labelled or [True] * len(joints)
-    return Truth(torch.tensor([joints], dtype=torch.float32), torch.tensor([flags]), SIDE)
+    known = torch.tensor([labelled or [True] * len(joints)])
+    return Truth(torch.tensor([joints], dtype=torch.float32), known, known, SIDE)
 
 
 def many(people: int = 4, joints: int = 5, seed: int = 0) -> Truth:
     """Joints inside and a little outside of the input, a third of them unlabelled."""
     generator = torch.Generator().manual_seed(seed)
     xy = torch.rand(people, joints, 2, generator=generator) * (SIDE + 20) - 10
-    return Truth(xy, torch.rand(people, joints, generator=generator) > 0.33, SIDE)
+    labelled = torch.rand(people, joints, generator=generator) > 0.33
+    return Truth(xy, labelled, labelled & (torch.rand(people, joints, generator=generator) > 0.33), SIDE)
 
 
-def plain_map(joint: np.ndarray, recipe: Codec, cells: int) -> np.ndarray:
+def all_labelled(joints: Tensor) -> Truth:
+    known = torch.ones(joints.shape[:2], dtype=torch.bool)
+    return Truth(joints, known, known, SIDE)
+
+
+def plain_map(joint: np.ndarray, recipe: Codec, rows: int, columns: int) -> np.ndarray:
     """The target of one joint, cell by cell."""
-    stride = SIDE / cells
-    target = np.zeros((cells, cells))
-    for row in range(cells):
-        for column in range(cells):
+    stride = SIDE / rows
+    target = np.zeros((rows, columns))
+    for row in range(rows):
+        for column in range(columns):
             # The centre of the first cell lies between the pixels that it covers, that of the first pixel at 0.
             x, y = (column + 0.5) * stride - 0.5, (row + 0.5) * stride - 0.5
             square = (x - joint[0]) ** 2 + (y - joint[1]) ** 2
@@ -53,13 +62,13 @@ def plain_map(joint: np.ndarray, recipe: Codec, cells: int) -> np.ndarray:
     return target
 
 
-def plain_targets(truth: Truth, recipe: Codec, cells: int) -> np.ndarray:
+def plain_targets(truth: Truth, recipe: Codec, rows: int, columns: int) -> np.ndarray:
     """(B, J + 1, h, w): the joints, and 1 minus the maximum over the labelled ones."""
     people = []
     for joints, labelled in zip(truth.joints.double().numpy(), truth.labelled.numpy(), strict=True):
-        maps = [plain_map(joint, recipe, cells) for joint in joints]
+        maps = [plain_map(joint, recipe, rows, columns) for joint in joints]
         seen = [each for each, known in zip(maps, labelled, strict=True) if known]
-        people.append([*maps, 1 - np.max([np.zeros((cells, cells)), *seen], axis=0)])
+        people.append([*maps, 1 - np.max([np.zeros((rows, columns)), *seen], axis=0)])
     return np.array(people)
 
 
@@ -71,11 +80,22 @@ def plain_targets(truth: Truth, recipe: Codec, cells: int) -> np.ndarray:
 def test_targets_are_those_of_a_plain_loop(target: str, radius: float, cells: int) -> None:
     made = codec(target=target, radius=radius)
     found, _ = made.encode(many(), (cells, cells))
-    np.testing.assert_allclose(found, plain_targets(many(), made.recipe, cells), atol=1e-5)
+    np.testing.assert_allclose(found, plain_targets(many(), made.recipe, cells, cells), atol=1e-5)
+
+
+@pytest.mark.parametrize(("target", "radius"), [("disc", 10), ("gaussian", 7)])
+@pytest.mark.parametrize("columns", [12, 20], ids=["narrower", "wider"])
+def test_targets_of_an_input_that_is_not_square_are_those_of_a_plain_loop(
+    columns: int, target: str, radius: float
+) -> None:
+    made = codec(target=target, radius=radius)
+    found, _ = made.encode(many(), (16, columns))
+    np.testing.assert_allclose(found, plain_targets(many(), made.recipe, 16, columns), atol=1e-5)
 
 
 def test_a_map_may_be_wider_than_high() -> None:
-    found, _ = codec(target="gaussian", radius=3).encode(truth_of([(40, 20)]), (12, 16))
+    truth = dataclasses.replace(truth_of([(40, 20)]), size=48)
+    found, _ = codec(target="gaussian", radius=3).encode(truth, (12, 16))
     row, column = divmod(int(found[0, 0].argmax()), 16)
     assert (column, row) == (10, 5)  # 4 pixels a cell both ways
 
@@ -106,15 +126,151 @@ def test_without_a_background_there_are_as_many_maps_as_joints() -> None:
     assert found.shape == (4, 5, 16, 16) and weight.shape == (4, 5, 1, 1)
 
 
+# Targets of Simple Baselines and HRNet
+
+RELEASED = {
+    "target": "gaussian", "radius": 8, "loss": "l2", "background": False, "activation": "none",
+    "grid": "corners", "rounded": True, "cut": 3, "weight": 0.5,
+}  # fmt: skip
+
+
+def released_map(joint: np.ndarray, sigma: int, height: int, width: int) -> tuple[np.ndarray, float]:
+    """One joint's target and its weight, as `generate_target` of the releases pastes a patch of the Gaussian."""
+    target, reach = np.zeros((height, width)), 3 * sigma
+    x, y = int(joint[0] / 4 + 0.5), int(joint[1] / 4 + 0.5)
+    if x - reach >= width or y - reach >= height or x + reach + 1 < 0 or y + reach + 1 < 0:
+        return target, 0.0
+    for row in range(max(0, y - reach), min(height, y + reach + 1)):
+        for column in range(max(0, x - reach), min(width, x + reach + 1)):
+            target[row, column] = math.exp(-((column - x) ** 2 + (row - y) ** 2) / (2 * sigma**2))
+    return target, 1.0
+
+
+def around_the_input(seed: int = 0) -> list[tuple[float, float]]:
+    """Joints in and around an input of 64 x 48."""
+    joints = np.random.default_rng(seed).uniform(-60, 124, (400, 2))
+    return [(float(x), float(y)) for x, y in joints]
+
+
+def released_truth() -> Truth:
+    return truth_of(around_the_input())
+
+
+def test_targets_around_cells_are_those_that_the_releases_paste() -> None:
+    truth, made = released_truth(), MapCodec(Codec.model_validate(RELEASED))
+    target, weight = made.encode(truth, (16, 12))
+    expected = [released_map(joint, 2, 16, 12) for joint in truth.joints[0].numpy()]
+    np.testing.assert_allclose((target * weight)[0], [patch for patch, _ in expected], atol=1e-6)
+
+
+def test_a_joint_wholly_outside_counts_for_nothing_as_in_the_releases() -> None:
+    truth, made = released_truth(), MapCodec(Codec.model_validate(RELEASED))
+    _, weight = made.encode(truth, (16, 12))
+    expected = [released_map(joint, 2, 16, 12)[1] for joint in truth.joints[0].numpy()]
+    # There a patch that ends in the cell before the first one still counts, though nothing of it is seen.
+    sides = [min(int(x / 4 + 0.5), int(y / 4 + 0.5)) for x, y in truth.joints[0].tolist()]
+    agreed = [
+        (mine, theirs)
+        for mine, theirs, side in zip(weight.flatten().tolist(), expected, sides, strict=True)
+        if side != -7
+    ]
+    assert all(mine == theirs for mine, theirs in agreed)
+    assert {theirs for _, theirs in agreed} == {0.0, 1.0}
+
+
+def test_of_a_joint_outside_what_reaches_in_is_seen() -> None:
+    made = MapCodec(Codec.model_validate(RELEASED))
+    target, weight = made.encode(truth_of([(-18.0, 20.0)]), (16, 12))  # four cells to the left
+    assert weight.item() == 1
+    np.testing.assert_allclose(target[0, 0, 5, :4], [math.exp(-16 / 8), math.exp(-25 / 8), math.exp(-36 / 8), 0], 1e-6)
+
+
+@pytest.mark.parametrize(("x", "column"), [(17.9, 4), (18.0, 5), (22.0, 6)])
+def test_a_rounded_target_is_that_of_a_joint_on_the_nearest_cell(x: float, column: int) -> None:
+    made, plain = (MapCodec(Codec.model_validate(RELEASED | {"rounded": rounded})) for rounded in (True, False))
+    found, _ = made.encode(truth_of([(x, 21.0)]), (16, 12))
+    expected, _ = plain.encode(truth_of([(4.0 * column, 20.0)]), (16, 12))
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_target_may_be_rounded_to_cells_that_stand_for_their_middle() -> None:
+    changes = {"target": "gaussian", "radius": 8}
+    found, _ = codec(rounded=True, **changes).encode(truth_of([(20.0, 30.0)]), (16, 16))
+    expected, _ = codec(**changes).encode(truth_of([(21.5, 29.5)]), (16, 16))  # the middle of cell 5, 7
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_cell_stands_for_its_corner_pixel_where_the_grid_is_of_corners() -> None:
+    made = MapCodec(Codec.model_validate(RELEASED | {"rounded": False}))
+    found, _ = made.encode(truth_of([(22.0, 20.0)]), (16, 12))
+    assert found[0, 0, 5, 5] == found[0, 0, 5, 6] == pytest.approx(math.exp(-(2**2) / (2 * 8**2)))
+
+
+def test_a_gaussian_that_is_not_rounded_ends_at_its_sigmas() -> None:
+    changes = {"target": "gaussian", "radius": 5, "loss": "l2"}
+    found, _ = codec(cut=2, **changes).encode(many(), (16, 16))
+    whole, _ = codec(**changes).encode(many(), (16, 16))
+    centres = np.arange(16) * 4 + 1.5
+    for person, joints in enumerate(many().joints.numpy()):
+        for joint, (x, y) in enumerate(joints):
+            seen = (np.abs(centres - x) <= 10)[None, :] & (np.abs(centres - y) <= 10)[:, None]
+            np.testing.assert_array_equal(found[person, joint], np.where(seen, whole[person, joint], 0))
+
+
+def test_without_a_cut_a_joint_far_outside_keeps_its_weight() -> None:
+    made = MapCodec(Codec.model_validate(RELEASED | {"cut": None}))
+    assert made.encode(truth_of([(-400.0, 20.0)]), (16, 12))[1].item() == 1
+
+
+def test_the_loss_of_the_releases_is_half_of_the_mean_over_weighted_maps() -> None:
+    """`JointsMSELoss`: of each joint half of the mean square of weighted maps, the mean over joints."""
+    truth, made = released_truth(), MapCodec(Codec.model_validate(RELEASED))
+    found = torch.randn(1, truth.joints.shape[1], 16, 12, generator=torch.Generator().manual_seed(0))
+    target, weight = (each.double().numpy() for each in made.encode(truth, (16, 12)))
+    total = 0.0
+    for joint in range(found.shape[1]):
+        theirs = found[0, joint].double().numpy() * weight[0, joint] - target[0, joint] * weight[0, joint]
+        total += 0.5 * np.square(theirs).mean()
+    assert made.loss(found, truth).item() == pytest.approx(total / found.shape[1], rel=1e-5)
+
+
+# Visible joints alone (PHR sec. 3)
+
+
+def partly_seen() -> Truth:
+    """A visible joint, an occluded one and an unlabelled one."""
+    truth = truth_of([(20, 20), (40, 40), (50, 10)], [True, True, False])
+    return dataclasses.replace(truth, visible=torch.tensor([[True, False, False]]))
+
+
+def test_the_map_of_an_occluded_joint_is_0_where_only_visible_ones_are_shown() -> None:
+    found, _ = codec(visible_only=True, background=False).encode(partly_seen(), (16, 16))
+    assert found[0, 0].any() and not found[0, 1].any()
+
+
+def test_an_occluded_joint_counts_as_much_as_a_visible_one_and_an_unlabelled_one_not_at_all() -> None:
+    _, weight = codec(visible_only=True, background=False).encode(partly_seen(), (16, 16))
+    assert weight.flatten().tolist() == [1, 1, 0]
+
+
+def test_an_occluded_joint_is_shown_like_a_visible_one_by_default() -> None:
+    found, _ = codec().encode(partly_seen(), (16, 16))
+    seen, _ = codec().encode(dataclasses.replace(partly_seen(), visible=partly_seen().labelled), (16, 16))
+    assert torch.equal(found, seen)
+
+
+def test_where_an_occluded_joint_is_not_shown_there_is_background() -> None:
+    found, _ = codec(visible_only=True).encode(partly_seen(), (16, 16))
+    torch.testing.assert_close(found[0, 3], 1 - found[0, 0])
+
+
 # Peaks
 
 
 @pytest.mark.parametrize("cells", [16, 23])
 def test_the_peak_of_a_gaussian_is_the_cell_nearest_to_its_joint(cells: int) -> None:
     stride = SIDE / cells
-    truth = Truth(
-        torch.rand(20, 5, 2, generator=torch.Generator().manual_seed(0)) * (SIDE - 1), torch.ones(20, 5), SIDE
-    )
+    truth = all_labelled(torch.rand(20, 5, 2, generator=torch.Generator().manual_seed(0)) * (SIDE - 1))
     target, _ = codec(target="gaussian", radius=7, background=False).encode(truth, (cells, cells))
     found, score = peaks(target)
     assert ((found + 0.5) * stride - 0.5 - truth.joints).abs().max() <= stride / 2 + 1e-4
@@ -123,7 +279,7 @@ def test_the_peak_of_a_gaussian_is_the_cell_nearest_to_its_joint(cells: int) -> 
 
 def test_the_peak_of_a_blurred_disc_is_within_a_cell_of_its_joint() -> None:
     joints = torch.rand(20, 5, 2, generator=torch.Generator().manual_seed(0)) * (SIDE - 21) + 10
-    target, _ = codec(radius=10, background=False).encode(Truth(joints, torch.ones(20, 5), SIDE), (SIDE, SIDE))
+    target, _ = codec(radius=10, background=False).encode(all_labelled(joints), (SIDE, SIDE))
     found, _ = peaks(blur(target, 3))
     assert (found - joints).abs().max() <= 1
 
@@ -160,7 +316,7 @@ def logits(maps: int, seed: int = 1) -> Tensor:
 
 def explicit_loss(output: np.ndarray, truth: Truth, made: MapCodec) -> float:
     """Sum over people, labelled maps and cells, divided by the number of people, maps and cells."""
-    target = plain_targets(truth, made.recipe, 16)[:, : output.shape[1]]
+    target = plain_targets(truth, made.recipe, 16, 16)[:, : output.shape[1]]
     counted = np.concatenate([truth.labelled.numpy(), np.ones((len(output), 1), bool)], 1)[:, : output.shape[1]]
     probability = 1 / (1 + np.exp(-output))
     if made.recipe.loss == "cross-entropy":
@@ -220,13 +376,33 @@ def test_activated_maps_are_probabilities_of_the_joints_without_the_background()
     assert torch.equal(codec(activation="none", background=False).activate(output), output)
 
 
+@pytest.mark.parametrize("loss", ["cross-entropy", "l2"])
+def test_a_weight_multiplies_the_loss(loss: str) -> None:
+    once, twice = (codec(loss=loss, weight=weight).loss(logits(6), many()) for weight in (1.0, 2.0))
+    assert twice.item() == pytest.approx(2 * once.item())
+
+
 # Which codec
 
 
 def test_the_first_pattern_that_fits_names_the_codec() -> None:
     codecs = {"stack*": codec(radius=1).recipe, "*": codec(radius=2).recipe}
-    assert codec_of("stack1", codecs).recipe.radius == 1
-    assert codec_of("refined", codecs).recipe.radius == 2
+    assert map_codec_of("stack1", codecs).recipe.radius == 1
+    assert map_codec_of("refined", codecs).recipe.radius == 2
+
+
+POINTS = Points(target="points", radius=4, positive=3, reliable=2, regression=16)
+
+
+def test_points_have_a_codec_of_their_own() -> None:
+    codecs = {"points": POINTS, "heatmaps": codec().recipe}
+    assert isinstance(codec_of("points", codecs), PointCodec)
+    assert isinstance(codec_of("heatmaps", codecs), MapCodec)
+
+
+def test_points_are_no_maps() -> None:
+    with pytest.raises(InputError, match="codecs: output 'points' is maps, not points; give it target: disc or gaus"):
+        map_codec_of("points", {"*": POINTS})
 
 
 # Several scales and joints matched together (MSSA Eq. 1 and 2).
@@ -240,7 +416,7 @@ def matched(**changes: Any) -> MapCodec:
 
 def graph_truth(structure: tuple[tuple[int, ...], ...]) -> Truth:
     made = many()
-    return Truth(joints=made.joints, labelled=made.labelled, size=made.size, structure=structure)
+    return dataclasses.replace(made, structure=structure, encoded={})
 
 
 GRAPH = ((0, 1), (1, 0, 2), (2, 1), (3,), (4, 0))
@@ -295,6 +471,13 @@ def test_coarser_targets_are_the_maximum_of_the_finest_over_each_cell() -> None:
         for column in range(side // 2):
             block = finest[:, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
             np.testing.assert_array_equal(coarse[:, :, row, column], block.max((2, 3)))
+
+
+def test_coarser_targets_of_an_input_that_is_not_square_are_maxima_too() -> None:
+    truth, made = many(), matched(finest=4)
+    finest = made.encode(truth, (16, 12))[0].numpy()
+    coarse = made.encode(truth, (8, 6))[0].numpy()
+    np.testing.assert_array_equal(coarse, finest.reshape(4, 5, 8, 2, 6, 2).max((3, 5)))
 
 
 def test_every_cell_of_every_scale_counts_the_same() -> None:

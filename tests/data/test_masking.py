@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def numbered() -> Tensor:
 
 def truth(*joints: tuple[float, float], labelled: tuple[bool, ...] | None = None) -> Truth:
     known = torch.tensor([labelled or (True,) * len(joints)])
-    return Truth(joints=torch.tensor([joints], dtype=torch.float32), labelled=known, size=SIDE)
+    return Truth(joints=torch.tensor([joints], dtype=torch.float32), labelled=known, visible=known, size=SIDE)
 
 
 def masked(people: Truth, kind: float, *, which: float = 0.0, where: float = 0.5, **changes: Any) -> Tensor:
@@ -104,6 +105,24 @@ def test_what_lies_outside_of_the_photograph_is_no_background(kind: float, where
     assert changed.any()
     assert (image[0][:, changed] != 0).float().mean() > 0.5
     assert not changed[:12].any() and not changed[52:].any() and not changed[:, :12].any() and not changed[:, 52:].any()
+
+
+@pytest.mark.parametrize("kind", [COVERED, COPIED])
+def test_patches_of_an_input_that_is_not_square_stay_inside(kind: float) -> None:
+    high = torch.arange(3 * SIDE * 24, dtype=torch.float32).reshape(1, 3, SIDE, 24)
+    people, recipe = truth((12.0, 30.0)), Masking(probability=1, patch=PATCH)
+    for where in np.linspace(0, 0.99, 12):
+        (patch,) = masking.patches(high, people, recipe, np.array([[0.0, kind, 0.0, where]]))
+        assert patch is not None
+        for x, y in (patch.source, patch.target):
+            assert 0 <= x <= 24 - PATCH and 0 <= y <= SIDE - PATCH
+
+
+def test_a_joint_is_masked_beyond_the_height_of_a_wide_input() -> None:
+    wide = torch.arange(3 * 24 * SIDE, dtype=torch.float32).reshape(1, 3, 24, SIDE)
+    people, recipe = dataclasses.replace(truth((50.0, 12.0)), size=24), Masking(probability=1, patch=PATCH)
+    (patch,) = masking.patches(wide, people, recipe, np.array([[0.0, COVERED, 0.0, 0.5]]))
+    assert patch is not None and patch.target == (47, 9)
 
 
 def test_the_middle_of_a_patch_is_on_average_the_joint() -> None:

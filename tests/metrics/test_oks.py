@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from posetables.data import boxes
 from posetables.metrics import oks
 
 MIRROR = Path(os.environ.get("POSETABLES_MIRROR", ""))
@@ -101,6 +102,94 @@ def test_perfect_poses_of_real_people_score_1_and_none_score_0(file: str) -> Non
     for found, share in ((perfect, 1), (nothing, 0)):
         values = oks.evaluate(truth, found, len(images)).values
         assert list(values.values()) == pytest.approx([share] * 10)
+
+
+# Rescoring and suppression among the boxes that a detector found of real people
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Everybody with joints in four images, and a pose for each box of theirs, which is that of their labels."""
+
+    truth: oks.Truth
+    of: np.ndarray
+    """(D,) whose pose it is."""
+    found: oks.Poses
+    """Scored as the boxes are."""
+    joint_score: np.ndarray
+    """(D, J) .9 for a joint that is labelled, else .1."""
+    area: np.ndarray
+    """(D,) of HRNet's regions around the boxes for an input of 192 x 256 pixels."""
+
+
+@pytest.fixture(scope="module")
+def looked() -> Looked:
+    truth, images = read_truth(MIRROR / "coco_eval_fixtures/mmpose4/test_coco.json")
+    known = (truth.visible > 0).any(axis=1)
+    truth = oks.Truth(**{name: value[known] for name, value in vars(truth).items()})
+    of, scores, areas = [], [], []
+    for entry in json.loads((MIRROR / "coco_eval_fixtures/mmpose4/test_coco_det_AP_H_56.json").read_text()):
+        here = truth.image == images.index(entry["image_id"])
+        shared = np.where(here, boxes.overlap(np.array(entry["bbox"]), truth.box), 0)
+        if shared.max() >= 0.5:
+            width, height = entry["bbox"][2:]
+            of.append(shared.argmax())
+            scores.append(entry["score"])
+            areas.append(1.25**2 * max(width, 0.75 * height) * max(height, width / 0.75))
+    labelled = truth.visible > 0
+    middle = truth.box[:, None, :2] + truth.box[:, None, 2:] / 2
+    joints = np.where(labelled[..., None], truth.joints, middle)[of]
+    found = oks.Poses(truth.image[of], joints, np.array(scores))
+    return Looked(truth, np.array(of), found, np.where(labelled, 0.9, 0.1)[of], np.array(areas))
+
+
+@needs_mirror
+def test_of_many_boxes_of_real_people_one_remains_for_each_and_it_is_the_surest(looked: Looked) -> None:
+    assert (len(looked.truth.image), len(looked.of)) == (12, 52)
+    scored = replace(looked.found, score=oks.rescore(looked.found.score, looked.joint_score))
+    kept = oks.nms(scored, looked.area)
+    best = {person: max(0.9 * looked.found.score[looked.of == person]) for person in range(12)}
+    assert dict(zip(looked.of[kept], scored.score[kept], strict=True)) == pytest.approx(best)
+    assert kept.sum() == 12
+    remaining = oks.Poses(scored.image[kept], scored.joints[kept], scored.score[kept])
+    assert list(oks.evaluate(looked.truth, remaining, 4).values.values()) == pytest.approx([1] * 10)
+
+
+@needs_mirror
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_and_suppression_are_those_of_hrnet_in_loops(looked: Looked, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    reach = random.uniform(0, 0.05, (52, 1, 1)) * np.sqrt(looked.area)[:, None, None]
+    joints = looked.found.joints + reach * random.normal(size=(52, 17, 2))
+    joint_score = random.uniform(0, 0.8, (52, 17)) * random.uniform(0.1, 1, (52, 1))
+    expected, remaining = slow_hrnet(looked, joints, joint_score)
+    score = oks.rescore(looked.found.score, joint_score)
+    kept = oks.nms(oks.Poses(looked.found.image, joints, score), looked.area)
+    np.testing.assert_allclose(score, expected)
+    assert set(np.flatnonzero(kept)) == remaining
+    assert 12 < len(remaining) < 52
+
+
+def slow_hrnet(looked: Looked, joints: np.ndarray, joint_score: np.ndarray) -> tuple[list[float], set[int]]:
+    """Scores, and who remains where none of its image that is as good or better is more alike than .9."""
+    scores = []
+    for box, heights in zip(looked.found.score, joint_score, strict=True):
+        sure = [height for height in heights if height > 0.2]
+        scores.append(box * (sum(sure) / len(sure) if sure else 0))
+
+    def similarity(a: int, b: int) -> float:
+        total = 0.0
+        for joint in range(17):
+            square = ((joints[a, joint] - joints[b, joint]) ** 2).sum()
+            total += np.exp(-square / (2 * oks.SIGMAS[joint]) ** 2 / ((looked.area[a] + looked.area[b]) / 2) / 2)
+        return float(total / 17)
+
+    remaining: set[int] = set()
+    for pose in sorted(range(len(scores)), key=lambda pose: -scores[pose]):
+        image = looked.found.image
+        if all(similarity(pose, other) <= 0.9 for other in remaining if image[pose] == image[other]):
+            remaining.add(pose)
+    return scores, remaining
 
 
 def test_similarity_at_the_distance_of_one_deviation_is_that_of_a_gaussian() -> None:

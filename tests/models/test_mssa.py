@@ -185,7 +185,8 @@ def test_regressed_maps_are_1x1_convolutions_of_what_comes_up_at_their_scale() -
 
 def step(network: nn.Module, outputs: tuple[str, ...] = ("*",)) -> None:
     """One backward pass of Eq. 1 towards joints anywhere."""
-    truth = Truth(joints=64 * torch.rand(2, 16, 2), labelled=torch.ones(2, 16, dtype=torch.bool), size=64)
+    known = torch.ones(2, 16, dtype=torch.bool)
+    truth = Truth(joints=64 * torch.rand(2, 16, 2), labelled=known, visible=known, size=64)
     supervise(network(torch.randn(2, 3, 64, 64)), truth, CODECS, outputs).backward()
 
 

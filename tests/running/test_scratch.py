@@ -63,7 +63,9 @@ def test_training_and_test_read_the_copies_and_give_the_same_bytes(
 
     def noting(module: Any) -> None:
         usual = module.read_crops
-        monkeypatch.setattr(module, "read_crops", lambda folder, *rest: read.append(folder) or usual(folder, *rest))
+        monkeypatch.setattr(
+            module, "read_crops", lambda folder, *rest, **named: read.append(folder) or usual(folder, *rest, **named)
+        )
 
     noting(train)
     noting(predict)

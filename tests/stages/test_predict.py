@@ -13,12 +13,15 @@ from torch import Tensor, nn
 
 from posetables.data.codecs import peaks
 from posetables.data.skeletons.lsp import SKELETON as LSP
+from posetables.data.skeletons.mpii import SKELETON as MPII
 from posetables.data.trials import Found, Shown, Thresholds
 from posetables.errors import InputError
 from posetables.params import Recipes
 from posetables.recipe import Codec, Conditional, Experiment, Protocol
+from posetables.stages import network as networks
 from posetables.stages import predict
 from posetables.stages.artifacts import Artifacts
+from posetables.stages.validation import Validation
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -33,19 +36,19 @@ class TrueMaps(nn.Module):
 
     multiple = STRIDE
 
-    def __init__(self, pose: Tensor) -> None:
+    def __init__(self, pose: Tensor, flip: Tensor = FLIP) -> None:
         super().__init__()
-        self.pose = pose  # (B, 14, 2) box coordinates
-        self.seen: list[tuple[int, bool]] = []  # side and flip of each call
+        self.pose, self.flip = pose, flip  # (B, J, 2) box coordinates
+        self.seen: list[tuple[int, bool]] = []  # width and flip of each call
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        side = images.shape[-1]
-        flipped = bool(images[..., : side // 2].mean() < images[..., side // 2 :].mean())
-        self.seen.append((side, flipped))
+        height, width = images.shape[-2:]
+        flipped = bool(images[..., : width // 2].mean() < images[..., width // 2 :].mean())
+        self.seen.append((width, flipped))
         # In a mirror the right wrist is on the other side, and is a left wrist.
-        pose = self.pose[:, FLIP] * torch.tensor([-1.0, 1.0]) if flipped else self.pose
-        centers = (torch.arange(side // STRIDE) + 0.5) * STRIDE / side - 0.5
-        x, y = pose[:, :, 0, None, None] - centers, pose[:, :, 1, None, None] - centers[:, None]
+        pose = self.pose[:, self.flip] * torch.tensor([-1.0, 1.0]) if flipped else self.pose
+        across, down = (((torch.arange(side // STRIDE) + 0.5) * STRIDE - side / 2) / height for side in (width, height))
+        x, y = pose[:, :, 0, None, None] - across, pose[:, :, 1, None, None] - down[:, None]
         likelihood = torch.exp(-(x**2 + y**2) / (2 * 0.05**2)).clamp(1e-6, 1 - 1e-6)
         background = 1 - likelihood.amax(1, keepdim=True)
         maps = torch.cat([likelihood, background.clamp(1e-6)], 1).logit(eps=1e-6)
@@ -123,6 +126,50 @@ def test_predictions_are_in_pixels_of_the_image(
     distances = np.linalg.norm(np.stack(found["joints"].tolist()).reshape(truth.shape) - truth, axis=-1)
     assert found["person"].tolist() == table["person"].tolist()
     assert (distances < STRIDE / INPUT * side[:, :, 0]).all()
+
+
+# Inputs that are not square, and maps of other joints
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("multiple", [4, 32], ids=["48 wide", "rounded to 64"])
+def test_joints_are_found_in_an_input_that_is_not_square(
+    recipe: Experiment, pose: Tensor, multiple: int, flip: bool
+) -> None:
+    network, people = TrueMaps(pose), shown(len(pose))
+    network.multiple = multiple
+    narrow = recipe.model_copy(update={"aspect": 0.75})
+    found = predict.find(of_network(network, narrow, Protocol(scales=(1.0,), flip=flip, blur=0)), people)
+    truth = pose.numpy() * people.side[:, None, None] + people.center[:, None]
+    assert (np.linalg.norm(found.joints - truth, axis=-1) < people.side[:, None] * STRIDE / INPUT).all()
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_joints_are_found_by_their_names_on_maps_of_other_joints(recipe: Experiment, flip: bool) -> None:
+    pose = torch.rand(3, 16, 2, generator=torch.Generator().manual_seed(0)) * 0.7 - 0.35
+    network, people = TrueMaps(pose, torch.tensor(MPII.flip)), shown(3)
+    others = recipe.model_copy(update={"maps_of": "mpii"})
+    found = predict.find(of_network(network, others, Protocol(scales=(1.0,), flip=flip, blur=0)), people)
+    names = ["upper neck" if name == "neck" else name for name in LSP.joints]
+    lsp = pose[:, [MPII.joints.index(name) for name in names]]
+    truth = lsp.numpy() * people.side[:, None, None] + people.center[:, None]
+    assert found.joints.shape == (3, 14, 2)
+    assert (np.linalg.norm(found.joints - truth, axis=-1) < people.side[:, None] * STRIDE / INPUT).all()
+
+
+@pytest.mark.parametrize("multiple", [4, 32], ids=["48 wide", "rounded to 64"])
+def test_a_network_that_is_right_is_worth_100_while_it_is_trained(
+    project: Project, recipe: Experiment, multiple: int
+) -> None:
+    crop = Artifacts(Recipes(), "mini").crop("lsp").outputs
+    np.save(crop["pixels"], crops(len(np.load(crop["pixels"]))).numpy())
+    narrow = recipe.model_copy(update={"aspect": 0.75, "maps_of": "mpii"})
+    validation = Validation(narrow, narrow.test, crop, torch.device("cpu"))
+    pose = torch.zeros(len(validation.people), 16, 2)
+    pose[:, networks.taken(narrow)] = torch.from_numpy(validation.people.joints)
+    network = TrueMaps(pose, torch.tensor(MPII.flip))
+    network.multiple = multiple
+    assert validation.score(network) == 100
 
 
 # Regions

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from posetables import recipe
+from posetables.metrics import oks
 from posetables.recipe import Source, Split
 from posetables.stages import score_coco
 from posetables.stages.evidence import Evidence
@@ -18,10 +19,17 @@ from posetables.stages.evidence import Evidence
 IMAGES = ("val2017/000000000007.jpg", "val2017/000000000003.jpg", "val2017/000000000009.jpg")
 """Not in the order of their ids; nobody is in the last one."""
 
-TESTED = recipe.Tested(
-    name="hcrn/coco/hg", skeleton="coco", labels="pc", test=Split(dataset="coco", split="val"), metrics=("oks",)
+TESTED = recipe.Experiment.model_construct(
+    name="hcrn/coco/hg",
+    skeleton="coco",
+    labels="pc",
+    test=Split(dataset="coco", split="val"),
+    metrics=("oks",),
+    aspect=1.0,
 )
 SIDE = 200.0
+SHIFT = 140.0
+"""Along x and y, in units of a joint's sigma, between two poses that are hardly alike."""
 
 
 def joints_of(people: int) -> np.ndarray:
@@ -56,7 +64,7 @@ def found(labels: pd.DataFrame, rows: list[int], **columns: Any) -> tuple[pd.Dat
     return predictions, crops
 
 
-def score(predictions: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Any]:
+def score(predictions: pd.DataFrame, crops: pd.DataFrame, tested: recipe.Experiment = TESTED) -> dict[str, Any]:
     predictions.to_parquet("predictions.parquet")
     crops.to_parquet("crops.parquet")
     inputs = {
@@ -64,7 +72,7 @@ def score(predictions: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Any]:
         "predictions": {"predictions": Path("predictions.parquet")},
         "crops": {"crops": Path("crops.parquet")},
     }
-    facts = score_coco.score_poses(TESTED, inputs, {"scores": Path("scores.json"), "hits": Path("hits.parquet")})
+    facts = score_coco.score_poses(tested, inputs, {"scores": Path("scores.json"), "hits": Path("hits.parquet")})
     return json.loads(Path("scores.json").read_text())["oks"] | {"facts": facts}
 
 
@@ -95,6 +103,48 @@ def test_a_pose_of_nobody_costs_more_the_surer_its_box_is(labels: pd.DataFrame, 
     predictions, crops = found(labels, [0, 1, 2, 2], score=[0.5, 0.5, 0.5, sure])
     predictions.at[3, "joints"] = predictions.at[3, "joints"] + 5000
     assert score(predictions, crops)["AP"]["value"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("box", "aspect", "area"),
+    [
+        ([10, 20, 60, 120], 1.0, 150 * 150),
+        ([10, 20, 60, 120], 0.75, 150 * 112.5),
+        ([10, 20, 90, 120], 0.75, 150 * 112.5),
+        ([10, 20, 120, 120], 0.75, 200 * 150),
+        ([10, 20, 120, 60], 0.75, 200 * 150),
+        ([10, 20, 120, 60], 1.0, 150 * 150),
+    ],
+)
+def test_poses_are_compared_by_the_area_of_the_region_that_the_network_reads(
+    box: list[float], aspect: float, area: float
+) -> None:
+    """HRNet's: the box, padded to the aspect of the input, a quarter longer on each side."""
+    x, y, width, height = box
+    middle = {"center_x": x + width / 2, "center_y": y + height / 2}
+    table = pd.DataFrame([{"box": box, "side": 1.25 * max(width, height)} | middle])
+    assert score_coco.areas(table, aspect) == pytest.approx([area])
+
+
+def test_the_area_of_a_labelled_person_is_that_of_the_cleaned_box() -> None:
+    # 121 x 91 pixels, from the centre of the first to that of the last one.
+    table = pd.DataFrame([{"box": [10, 20, 121, 91], "side": 1.25 * 120, "center_x": 70.0, "center_y": 65.0}])
+    assert score_coco.areas(table, 0.75) == pytest.approx([200 * 150])
+
+
+def test_of_two_poses_that_are_alike_for_the_region_of_a_narrow_input_the_lesser_goes(labels: pd.DataFrame) -> None:
+    """The same two poses are two people's where the region is a square as high as they are, whose area is smaller."""
+    predictions, crops = found(labels, [0, 1, 2, 2], score=[0.9, 0.9, 0.9, 0.8])
+    crops["box"] = [np.array([0.0, 0.0, 160.0, 160.0])] * 4
+    crops["center_x"], crops["center_y"] = 80.0, 80.0
+    predictions.at[3, "joints"] = predictions.at[3, "joints"] + np.repeat(oks.SIGMAS, 2) * SHIFT
+    # d^2 = 2 (SHIFT sigma)^2 of every joint, over (2 sigma)^2 and 2.
+    squares = 2 * SHIFT**2 / 4 / 2
+    alike = {aspect: np.exp(-squares / area) for aspect, area in ((1.0, SIDE**2), (0.75, SIDE**2 / 0.75))}
+    assert alike[1.0] < 0.9 < alike[0.75]
+    for aspect, poses in ((1.0, 4), (0.75, 3)):
+        scores = score(predictions, crops, TESTED.model_copy(update={"aspect": aspect}))
+        assert scores["facts"]["poses"] == poses
 
 
 def test_boxes_of_everybody_have_a_box_ap_of_100(labels: pd.DataFrame) -> None:

@@ -21,8 +21,9 @@ from posetables.cli import main
 from posetables.data import skeletons
 from posetables.data.codecs import MapCodec, Truth
 from posetables.data.loading import Batch, training_batches
+from posetables.data.people import read_crops
 from posetables.params import Recipes
-from posetables.recipe import Codec, Masking, Optimizer, Plateau, Stage
+from posetables.recipe import Codec, Experiment, Masking, Optimizer, Plateau, Stage
 from posetables.stages import network as networks
 from posetables.stages import run, train
 from posetables.stages.artifacts import Artifacts
@@ -307,7 +308,8 @@ def codec(**changes: Any) -> Codec:
 @pytest.fixture
 def truth() -> Truth:
     joints = torch.rand(2, 3, 2, generator=torch.Generator().manual_seed(0)) * 32
-    return Truth(joints, torch.ones(2, 3, dtype=torch.bool), 32)
+    known = torch.ones(2, 3, dtype=torch.bool)
+    return Truth(joints, known, known, 32)
 
 
 @pytest.mark.parametrize("patterns", [["*"], ["stack*"], ["stack1", "refined"]])
@@ -406,12 +408,156 @@ def test_masking_and_colours_leave_joints_and_labels_as_they_are(project: Projec
     masked = stage.model_copy(update={"masking": Masking(probability=1, patch=8)})
     device = torch.device("cpu")
     plain, (images, truth) = (
-        train.Batches(recipe, stage, 64, 16, 0, device)(batch),
-        train.Batches(coloured, masked, 64, 16, 0, device)(batch),
+        train.Batches(recipe, stage, (64, 64), 16, 0, device)(batch),
+        train.Batches(coloured, masked, (64, 64), 16, 0, device)(batch),
     )
     assert torch.equal(truth.joints, plain[1].joints)
     assert torch.equal(truth.labelled, plain[1].labelled)
     assert (images != plain[0]).flatten(1).any(1).all()
+
+
+# Crops of one's own
+
+
+STORE, DENSITY = 130, 64.0
+COCO = skeletons.named("coco")
+UPPER = 11  # joints of COCO before the hips
+HR32 = "gpcnn/coco-128/hr32"
+
+
+@pytest.fixture(scope="module")
+def real() -> Recipes:
+    return Recipes(Path(__file__).parents[2] / "params")
+
+
+def marked(joint: int, *, people: int = 6, joints: int = 17) -> Batch:
+    """People whose upper body alone is labelled, with a blob on mid grey at one of their joints, which is visible."""
+    xy = torch.rand(people, joints, 2, generator=torch.Generator().manual_seed(0)) * 0.3 - 0.15
+    xy[:, joint] = xy[:, :UPPER].mean(1) + torch.tensor([0.06, -0.04])  # the whole blob is seen in every region
+    labelled = (torch.arange(joints) < UPPER).repeat(people, 1)
+    place = xy[:, joint, :, None, None] * DENSITY + (STORE - 1) / 2
+    y, x = torch.meshgrid(torch.arange(STORE), torch.arange(STORE), indexing="ij")
+    blobs = 128 + 127 * torch.exp(-((x - place[:, 0]) ** 2 + (y - place[:, 1]) ** 2) / 2)
+    crops = blobs.round().to(torch.uint8)[:, None].repeat(1, 3, 1, 1)
+    visible = (torch.arange(joints) == joint).repeat(people, 1)
+    return Batch(0, np.arange(people), crops, torch.full((people,), DENSITY), xy, labelled, visible)
+
+
+def cropped(recipe: Experiment, batch: Batch, size: tuple[int, int], **augment: Any) -> tuple[Tensor, Truth]:
+    """The batch as a training sees it, in colours minus a half."""
+    changed = recipe.augment.model_copy(update=augment)
+    recipe = recipe.model_copy(update={"augment": changed, "pixels": "centred"})
+    return train.Batches(recipe, recipe.stage("main"), size, len(batch.people), 0, torch.device("cpu"))(batch)
+
+
+def centre_of_light(image: Tensor) -> np.ndarray:
+    light = (image[0].numpy() - 0.05).clip(0)
+    y, x = np.mgrid[: light.shape[0], : light.shape[1]]
+    return np.array([(light * x).sum(), (light * y).sum()]) / light.sum()
+
+
+@pytest.mark.parametrize("half_body", [0.0, 1.0], ids=["whole bodies", "half bodies"])
+@pytest.mark.parametrize("size", [(64, 64), (64, 48)], ids=["square", "narrow"])
+def test_joints_go_with_their_pixels_through_all_augmentation(
+    real: Recipes, size: tuple[int, int], half_body: float
+) -> None:
+    joint = COCO.index("left wrist")
+    images, truth = cropped(real.experiment(HR32, "mini"), marked(joint), size, half_body=half_body)
+    assert images.shape == (6, 3, *size) and truth.size == size[0]
+    for image, joints, visible in zip(images, truth.joints, truth.visible, strict=True):
+        np.testing.assert_allclose(centre_of_light(image), joints[visible][0], atol=0.3)
+
+
+def test_half_a_body_fills_the_input_but_for_its_margin(real: Recipes) -> None:
+    still = {"rotation": 0, "scale": (1.0, 1.0), "flip": 0.0, "half_body": 1.0}
+    _, truth = cropped(real.experiment(HR32, "mini"), marked(0), (64, 48), **still)
+    first, last = (getattr(truth.joints[:, :UPPER], end)(1) for end in ("amin", "amax"))
+    width, height = (last - first).unbind(1)
+    torch.testing.assert_close(torch.maximum(height, width / 0.75), torch.full((6,), 64 / 1.5))
+
+
+@pytest.mark.parametrize(("flip", "name"), [(0.0, "left wrist"), (1.0, "right wrist")])
+def test_what_is_visible_of_a_flipped_person_changes_its_name_too(real: Recipes, flip: float, name: str) -> None:
+    _, truth = cropped(real.experiment(HR32, "mini"), marked(COCO.index("left wrist")), (64, 48), flip=flip)
+    assert truth.visible.nonzero()[:, 1].tolist() == [COCO.index(name)] * 6
+
+
+def test_people_are_trained_on_in_the_joints_that_there_are_maps_of(project: Project) -> None:
+    """LSP's people in MPII's joints: no pelvis and no thorax, LSP's neck as the upper one."""
+    recipe = Recipes().experiment("phr/lsp/res", "mini")
+    (part,) = train.people(recipe, {"lsp": Artifacts(Recipes(), "mini").crop("lsp").outputs})
+    lsp, mpii = skeletons.named("lsp"), skeletons.named("mpii")
+    own = read_crops(Artifacts(Recipes(), "mini").crop("lsp").outputs["crops"].parent, "train", "pc", range(14))
+    assert {mpii.joints[j] for j in np.flatnonzero(~part.labelled.any(0))} == {"pelvis", "thorax"}
+    np.testing.assert_array_equal(part.joints[:, mpii.index("upper neck")], own.joints[:, lsp.index("neck")])
+
+
+# Optimizers
+
+
+def test_adam_takes_the_steps_of_its_paper() -> None:
+    """Kingma & Ba, algorithm 1."""
+    weight = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+    optimizer = train.build_optimizer(Optimizer(name="adam", lr=0.01), [weight])
+    expected, first, second = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2)
+    for step, gradient in enumerate(np.random.default_rng(0).normal(size=(5, 2)), start=1):
+        weight.grad = torch.tensor(gradient, dtype=torch.float32)
+        optimizer.step()
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        expected -= 0.01 * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+        np.testing.assert_allclose(weight.detach(), expected, atol=1e-6)
+
+
+# Guided points
+
+
+def guided(real: Recipes, people: list[int], epoch: int = 0) -> tuple[Any, ...]:
+    """What Graph-PCNN is given beside images of 64 x 64, of people whose joints are all in one place."""
+    recipe = real.experiment("gpcnn/lsp/r50", "mini")
+    guide = train.guidance(recipe, networks.build(recipe.network, recipe.maps_of), (64, 64), seed=0)
+    assert guide is not None
+    known = torch.ones(len(people), 14, dtype=torch.bool)
+    return guide(Truth(torch.full((len(people), 14, 2), 22.0), known, known, 64), epoch, np.array(people))
+
+
+def test_a_network_without_a_second_stage_is_given_images_alone(real: Recipes) -> None:
+    recipe = real.experiment("gpcnn/lsp/sbn-r50", "mini")
+    assert train.guidance(recipe, networks.build(recipe.network, recipe.maps_of), (64, 64), seed=0) is None
+
+
+def test_a_second_stage_is_given_joints_in_cells_and_its_radii(real: Recipes) -> None:
+    joints, positive, reliable, _ = guided(real, [0, 1])
+    sigma = real.experiment("gpcnn/lsp/r50", "mini").codecs["points"].radius / 4
+    assert (joints == 22 / 4).all()
+    assert (positive, reliable) == (3 * sigma, 2 * sigma)
+
+
+def test_a_second_stage_is_given_three_numbers_for_each_of_its_points(real: Recipes) -> None:
+    *_, uniform = guided(real, [0, 1])
+    assert uniform.shape == (2, 14, 16, 3)  # 16 x 16 cells / 16
+    assert uniform.dtype == torch.float32 and uniform.min() >= 0 and uniform.max() <= 1
+
+
+def test_a_persons_points_do_not_depend_on_who_shares_the_batch(real: Recipes) -> None:
+    assert torch.equal(guided(real, [3, 1, 5])[3][0], guided(real, [0, 3])[3][1])
+
+
+def test_epochs_have_points_of_their_own(real: Recipes) -> None:
+    assert not torch.equal(guided(real, [3], epoch=0)[3], guided(real, [3], epoch=1)[3])
+
+
+def test_a_training_on_points_moves_both_stages(real: Recipes) -> None:
+    recipe = real.experiment("gpcnn/lsp/r50", "mini")
+    network: Any = networks.build(recipe.network, recipe.maps_of)
+    joints, labelled = torch.rand(2, 14, 2) * 64, torch.ones(2, 14, dtype=torch.bool)
+    truth, guide = Truth(joints, labelled, labelled, 64), train.guidance(recipe, network, (64, 64), 0)
+    assert guide is not None
+    outputs = network(torch.rand(2, 3, 64, 64), *guide(truth, 0, np.arange(2)))
+    train.supervise(outputs, truth, recipe.codecs, ["*"]).backward()  # type: ignore[no-untyped-call]
+    for stage in (network.backbone, network.localisation, network.refinement):
+        assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in stage.parameters())
+        assert any(weight.grad.any() for weight in stage.parameters())
 
 
 def test_joints_of_another_data_set_are_found_by_name() -> None:
@@ -419,6 +565,8 @@ def test_joints_of_another_data_set_are_found_by_name() -> None:
     lsp, mpii = skeletons.named("lsp"), skeletons.named("mpii")
     names = [None if number is None else mpii.joints[number] for number in mpii.numbers(lsp)]
     assert names == ["upper neck" if joint == "neck" else joint for joint in lsp.joints]
+    back = [None if number is None else lsp.joints[number] for number in lsp.numbers(mpii)]
+    assert back == [{"upper neck": "neck", "pelvis": None, "thorax": None}.get(joint, joint) for joint in mpii.joints]
     lacking = [lsp.joints[i] for i, j in zip(range(14), skeletons.named("flic").numbers(lsp), strict=True) if j is None]
     assert lacking == ["right ankle", "right knee", "left knee", "left ankle", "head top"]
 
@@ -437,7 +585,8 @@ def test_what_a_person_looks_like_does_not_depend_on_who_shares_the_batch(projec
             torch.from_numpy(part.density[list(people)]),
             torch.from_numpy(part.joints[list(people)]),
             torch.from_numpy(part.labelled[list(people)]),
+            torch.from_numpy(part.visible[list(people)]),
         )
-        return train.Batches(recipe, recipe.stage("main"), 64, 16, 0, torch.device("cpu"))(batch)[0]
+        return train.Batches(recipe, recipe.stage("main"), (64, 64), 16, 0, torch.device("cpu"))(batch)[0]
 
     assert torch.equal(images(3, 1, 5)[0], images(0, 3)[1])

@@ -34,7 +34,7 @@ rule judge_claims:
         "posetables claims {wildcards.paper} --scale {params.scale} --log {log}"
 
 
-# Everything of one paper: `--config paper=hcrn scale=mini`.
+# Everything of one paper: `--config paper=hcrn scale=mini`; of all papers: `--config paper=all scale=mini`.
 rule make_paper:
     input:
         of_config("paper"),

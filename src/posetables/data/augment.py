@@ -15,11 +15,15 @@ from posetables.data.random import generator
 if TYPE_CHECKING:
     from posetables.recipe import Augment
 
+RGB, BGR = (0, 1, 2), (2, 1, 0)
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 PIXELS = {
-    "centred": ((0.5, 0.5, 0.5), (1.0, 1.0, 1.0)),
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "centred": (((0.5, 0.5, 0.5), (1.0, 1.0, 1.0)), RGB),
+    "imagenet": (IMAGENET, RGB),
+    "imagenet-bgr": (IMAGENET, BGR),
 }
-"""Mean and deviation that are taken from RGB in [0, 1]; what lies outside of a crop becomes 0, the mean colour."""
+"""Mean and deviation of the network's three channels in [0, 1], and which of red, green and blue these are; what lies
+outside of a crop becomes 0, the mean colour."""
 
 
 def draw(recipe: Augment, seed: int, epoch: int, people: int) -> np.ndarray:
@@ -29,14 +33,27 @@ def draw(recipe: Augment, seed: int, epoch: int, people: int) -> np.ndarray:
     (flipped, 0). HCRN IV-A: rotation and scale uniform in their ranges, horizontal mirror.
     """
     uniform = generator(seed, "augment", epoch).random((people, 3))
-    angle = np.deg2rad(recipe.rotation) * (2 * uniform[:, 0] - 1)
-    low, high = recipe.scale
-    scale = low + (high - low) * uniform[:, 1]
+    if recipe.spread == "normal":
+        degrees, scale = _normal(recipe, seed, epoch, people)
+        angle = np.deg2rad(degrees) * (uniform[:, 0] < recipe.rotated)
+    else:
+        angle = np.deg2rad(recipe.rotation) * (2 * uniform[:, 0] - 1)
+        low, high = recipe.scale
+        scale = low + (high - low) * uniform[:, 1]
     flipped = uniform[:, 2] < recipe.flip
     mirror = np.where(flipped, -1.0, 1.0)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     rows = [np.stack([cos * mirror, -sin, flipped], 1), np.stack([sin * mirror, cos, 0 * cos], 1)]
     return np.stack(rows, 1).astype(np.float32)
+
+
+def _normal(recipe: Augment, seed: int, epoch: int, people: int) -> tuple[np.ndarray, np.ndarray]:
+    """Degrees and scales of the person (people,), as Simple Baselines and HRNet draw them: the region is larger by a
+    factor around 1, so that the person is smaller by it."""
+    normal = generator(seed, "augment normally", epoch).standard_normal((people, 2))
+    low, high = recipe.scale
+    region = np.clip(1 + (high - low) / 2 * normal[:, 1], low, high)
+    return recipe.rotation * np.clip(normal[:, 0], -2, 2), 1 / region
 
 
 def draw_colours(recipe: Augment, seed: int, epoch: int, people: int) -> np.ndarray:
@@ -50,22 +67,34 @@ class Sampler:
     """Cuts the network's input out of stored crops. Keeps its buffer: allocation costs more than the arithmetic."""
 
     def __init__(self, pixels: str, device: torch.device) -> None:
-        mean, deviation = (torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in PIXELS[pixels])
-        self.mean, self.factor = mean, 1 / deviation
+        normal, order = PIXELS[pixels]
+        mean, deviation = (torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in normal)
+        self.mean, self.factor, self.order = mean, 1 / deviation, list(order)
         self.buffer = torch.empty(0, device=device)
 
-    def __call__(self, crops: Tensor, density: Tensor, to_input: Tensor, size: tuple[int, int]) -> Tensor:
+    def __call__(
+        self,
+        crops: Tensor,
+        density: Tensor,
+        to_input: Tensor,
+        size: tuple[int, int],
+        centre: Tensor | None = None,
+    ) -> Tensor:
         """Images (B, 3, h, w), channels last, from crops (B, 3, S, S) uint8.
 
-        density: (B,) stored pixels along a box; to_input: (B, 2, 2) box coordinates of the person -> of the input.
+        density: (B,) stored pixels along the height of a box; to_input: (B, 2, 2) box coordinates of the person -> of
+        the input; centre: (B, 2) what comes into the middle of the input, in box coordinates of the person; 0 if None.
         """
         if self.buffer.shape != crops.shape:
             self.buffer = torch.empty(crops.shape, device=self.mean.device)
         # The mean goes before sampling, so that zeros outside are the mean colour; the factor goes with the change of
         # layout, over fewer pixels than are stored.
-        centred = self.buffer.copy_(crops).sub_(self.mean)
-        to_store = torch.linalg.inv(to_input) * (density / crops.shape[-1])[:, None, None]
-        sampled = F.grid_sample(centred, _grid(to_store, size), align_corners=False)
+        centred = self.buffer.copy_(crops[:, self.order] if self.order != list(RGB) else crops).sub_(self.mean)
+        part = density / crops.shape[-1]
+        grid = _grid(torch.linalg.inv(to_input) * part[:, None, None], size)
+        if centre is not None:
+            grid = grid + (2 * part[:, None] * centre)[:, None, None]
+        sampled = F.grid_sample(centred, grid, align_corners=False)
         images = torch.empty_like(sampled, memory_format=torch.channels_last)
         return torch.mul(sampled, self.factor, out=images)
 
@@ -82,11 +111,28 @@ def _grid(to_store: Tensor, size: tuple[int, int]) -> Tensor:
     sums of rows and columns fill and `F.grid_sample` reads faster than pairs.
     """
     y, x = ((2 * torch.arange(side, device=to_store.device) + 1) / side - 1 for side in size)
+    x = x * (size[1] / size[0])
     planes = (to_store[:, :, :1] * x)[:, :, None] + (to_store[:, :, 1:] * y)[..., None]
     return planes.permute(0, 2, 3, 1)
 
 
-def move_joints(joints: Tensor, to_input: Tensor, flipped: Tensor, flip: Sequence[int], size: int) -> Tensor:
+def move_joints(
+    joints: Tensor, to_input: Tensor, flipped: Tensor, flip: Sequence[int], size: tuple[int, int]
+) -> Tensor:
     """Joints (B, J, 2) in pixels of the input, from box coordinates; a flipped person's left and right change names."""
     mirrored = torch.where(flipped[:, None, None], joints[:, list(flip)], joints)
-    return (torch.einsum("bxy,bjy->bjx", to_input, mirrored) + 0.5) * size - 0.5
+    height, width = size
+    middle = torch.tensor([width / height / 2, 0.5], device=joints.device)
+    return (torch.einsum("bxy,bjy->bjx", to_input, mirrored) + middle) * height - 0.5
+
+
+def placed(cells: Tensor, rows: int, size: tuple[int, int], *, corners: bool = False) -> Tensor:
+    """Box coordinates (..., 2) of cells (..., 2) x, y of maps with so many rows, of a network whose input has `size`.
+
+    corners: cell i stands for pixel i times the stride of the input, not for the one in its middle.
+    """
+    height, width = size
+    middle = torch.tensor([width / height / 2, 0.5], device=cells.device)
+    if corners:
+        return (cells * (height / rows) + 0.5) / height - middle
+    return (cells + 0.5) / rows - middle

@@ -18,6 +18,27 @@ def square(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return center, side
 
 
+def stretched(box: np.ndarray, aspect: float) -> np.ndarray:
+    """(N,) by what factor the region that is cut out for a network whose input is `aspect` times as wide as high is
+    higher than the square of `square`.
+
+    That region is the smallest of this shape around the box (N, 4), and as much larger as the square is: `_box2cs` of
+    HRNet and of Simple Baselines. A box without width and height has its square's.
+    """
+    width, height = box[:, 2], box[:, 3]
+    longer = np.maximum(width, height)
+    higher = np.maximum(height, width / aspect)
+    factor: np.ndarray = np.divide(higher, longer, out=np.ones(len(box)), where=longer > 0)
+    return factor
+
+
+def framed(box: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """What a square of centre (N, 2) was put around, as (N, 4): the box itself that a detector found; of one that was
+    labelled what a reader's clean-up left, which moves the centre but not the corner, for no label lies outside of its
+    image to the left or above."""
+    return np.concatenate([box[:, :2], 2 * (center - box[:, :2])], 1)
+
+
 def overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(N,) intersection over union of one box (4,) with others (N, 4); 0 where neither has an area."""
     first = np.maximum(box[:2], others[:, :2])

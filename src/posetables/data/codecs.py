@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from torch import Tensor
 from posetables.errors import InputError
 
 if TYPE_CHECKING:
-    from posetables.recipe import Codec
+    from posetables.recipe import Codec, Points
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,10 @@ class Truth:
     """(B, J, 2) pixels of the network's input."""
     labelled: Tensor
     """(B, J) bool."""
+    visible: Tensor
+    """(B, J) bool: labelled and not occluded."""
     size: int
-    """Side of the network's input in pixels."""
+    """Height of the network's input in pixels."""
     structure: tuple[tuple[int, ...], ...] = ()
     """Of each joint those whose maps are matched together with its own (`Skeleton.structure`)."""
     encoded: dict[tuple[MapCodec, tuple[int, int]], tuple[Tensor, Tensor]] = field(default_factory=dict)
@@ -46,15 +49,23 @@ class MapCodec:
         A disc is 1 within `radius` pixels of the joint (at least in the nearest cell) and 0 elsewhere; of a joint
         outside of the input only what reaches in is seen; an unlabelled joint has weight 0. The background is 1 minus
         the maximum of the others. Maps coarser than `finest` have the maximum of its target over each of their cells:
-        every scale has a peak of one height (MSSA: "down-sampled").
+        every scale has a peak of one height (MSSA: "down-sampled"). Where only visible joints are shown, the map of an
+        occluded one is 0 and has its weight (PHR sec. 3).
         """
         if cells != self._finest(truth, cells):
             target, weight = self._encoded(truth, self._finest(truth, cells))
             return F.adaptive_max_pool2d(target, cells), weight
         height, width = cells
-        stride = truth.size / width
-        x = truth.joints[:, :, 0, None] - ((torch.arange(width, device=truth.joints.device) + 0.5) * stride - 0.5)
-        y = truth.joints[:, :, 1, None] - ((torch.arange(height, device=truth.joints.device) + 0.5) * stride - 0.5)
+        stride = truth.size / height
+        first = stride / 2 - 0.5 if self.recipe.grid == "centres" else 0.0
+        joints = truth.joints
+        if self.recipe.rounded:
+            # As the releases round, int(x / stride + .5): outside of the input towards it.
+            joints = ((joints - first) / stride + 0.5).trunc() * stride + first
+        x, y = (
+            joints[:, :, axis, None] - (torch.arange(count, device=joints.device) * stride + first)
+            for axis, count in enumerate((width, height))
+        )
         square = (x**2)[:, :, None, :] + (y**2)[:, :, :, None]
         weight = truth.labelled.float()
         if self.recipe.target == "disc":
@@ -62,6 +73,12 @@ class MapCodec:
             target = ((square <= self.recipe.radius**2) | nearest).float()
         else:
             target = torch.exp(-square / (2 * self.recipe.radius**2))
+        if self.recipe.cut is not None:
+            near = [axis.abs() <= self.recipe.cut * self.recipe.radius for axis in (x, y)]
+            target = target * (near[0][:, :, None, :] & near[1][:, :, :, None])
+            weight = weight * (near[0].any(2) & near[1].any(2))
+        if self.recipe.visible_only:
+            target = target * truth.visible[:, :, None, None]
         if self.recipe.background:
             seen = target * weight[:, :, None, None]
             target = torch.cat([target, 1 - seen.amax(1, keepdim=True)], 1)
@@ -75,9 +92,10 @@ class MapCodec:
         cells = (maps.shape[-2], maps.shape[-1])
         target, weight = self._encoded(truth, cells)
         if self.recipe.loss == "cross-entropy":
-            return (F.binary_cross_entropy_with_logits(maps, target, reduction="none") * weight).mean()
+            errors = F.binary_cross_entropy_with_logits(maps, target, reduction="none")
+            return (errors * weight).mean() * self.recipe.weight
         found = self._activated(maps)
-        loss = ((found - target) ** 2 * weight).mean()
+        loss = ((found - target) ** 2 * weight).mean() * self.recipe.weight
         if self.recipe.structure:
             loss = loss + self.recipe.structure * structural(found, target, weight, truth.structure)
         finest = self._finest(truth, cells)
@@ -87,8 +105,8 @@ class MapCodec:
         """Height and width of the maps that a target is drawn for; of these themselves, if no other is named."""
         if self.recipe.finest is None:
             return cells
-        side = truth.size // self.recipe.finest
-        return side, side
+        height = truth.size // self.recipe.finest
+        return height, height * cells[1] // cells[0]
 
     def _encoded(self, truth: Truth, cells: tuple[int, int]) -> tuple[Tensor, Tensor]:
         if (self, cells) not in truth.encoded:
@@ -118,11 +136,34 @@ def structural(found: Tensor, target: Tensor, weight: Tensor, structure: Sequenc
     return ((ours - theirs) ** 2 * labelled).sum(1).mean()
 
 
-def codec_of(output: str, codecs: Mapping[str, Codec]) -> MapCodec:
-    """The codec of a network's output: the first whose pattern fits its name."""
+class OutputCodec(Protocol):
+    """What training asks of the codec of any output."""
+
+    def loss(self, output: Tensor, truth: Truth) -> Tensor: ...
+
+
+def codec_of(output: str, codecs: Mapping[str, Codec | Points]) -> OutputCodec:
+    """The codec of a network's output: the first whose pattern fits its name. That of points is loaded by name: no
+    training without them depends on it."""
+    recipe = _recipe_of(output, codecs)
+    if recipe.target == "points":
+        codec: OutputCodec = importlib.import_module("posetables.data.points").PointCodec(recipe)
+        return codec
+    return MapCodec(recipe)
+
+
+def map_codec_of(output: str, codecs: Mapping[str, Codec | Points]) -> MapCodec:
+    """The same, of an output that must be maps."""
+    recipe = _recipe_of(output, codecs)
+    if recipe.target == "points":
+        raise InputError(f"params/: codecs: output {output!r} is maps, not points; give it target: disc or gaussian")
+    return MapCodec(recipe)
+
+
+def _recipe_of(output: str, codecs: Mapping[str, Codec | Points]) -> Codec | Points:
     for pattern, recipe in codecs.items():
         if fnmatch(output, pattern):
-            return MapCodec(recipe)
+            return recipe
     raise InputError(f"params/: codecs: none for output {output!r} among {', '.join(codecs)}")
 
 

@@ -30,6 +30,8 @@ class Batch:
     """(B, J, 2) box coordinates."""
     labelled: Tensor
     """(B, J) bool."""
+    visible: Tensor
+    """(B, J) bool."""
 
 
 class _People(Dataset[Batch]):
@@ -45,15 +47,15 @@ class _People(Dataset[Batch]):
         crops = np.empty((len(people), *store.shape[1:]), np.uint8)
         density = np.empty(len(people), np.float32)
         joints = np.empty((len(people), *self.parts[0].joints.shape[1:]), np.float32)
-        labelled = np.empty(joints.shape[:2], bool)
+        labelled, visible = np.empty((2, *joints.shape[:2]), bool)
         for part, first in zip(self.parts, self.first, strict=False):
             (mine,) = np.nonzero((people >= first) & (people < first + len(part)))
             rows = people[mine] - first
             for place, row in zip(mine, part.row[rows], strict=True):
                 crops[place] = part.store[row]
             density[mine], joints[mine] = part.density[rows], part.joints[rows]
-            labelled[mine] = part.labelled[rows]
-        arrays = (torch.from_numpy(array) for array in (crops, density, joints, labelled))
+            labelled[mine], visible[mine] = part.labelled[rows], part.visible[rows]
+        arrays = (torch.from_numpy(array) for array in (crops, density, joints, labelled, visible))
         return Batch(epoch, people, *arrays)
 
 

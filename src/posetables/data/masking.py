@@ -35,24 +35,25 @@ class Patch(NamedTuple):
 
 
 def mask(images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray) -> None:
-    """Change images (B, 3, S, S) in place, as `drawn` (B, 4) says."""
+    """Change images (B, 3, h, w) in place, as `drawn` (B, 4) says."""
     for image, patch in zip(images, patches(images, truth, recipe, drawn), strict=True):
         if patch is not None:
             _cut(image, patch.target, patch.side).copy_(_cut(image, patch.source, patch.side).clone())
 
 
 def patches(images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray) -> list[Patch | None]:
-    """What is copied in each image (B, 3, S, S); nothing where there is no joint, or no background for it."""
+    """What is copied in each image (B, 3, h, w); nothing where there is no joint, or no background for it."""
     side, found = max(1, round(recipe.patch)), list[Patch | None]()
+    size = np.array(images.shape[:1:-1])
     for image, joints, labelled, (whether, kind, which, where) in zip(
         images, truth.joints, truth.labelled, drawn, strict=True
     ):
         found.append(None)
         corners = _corners(joints[labelled].cpu().numpy(), side)
-        inside = corners[((corners >= 0) & (corners <= truth.size - side)).all(1)]
+        inside = corners[((corners >= 0) & (corners <= size - side)).all(1)]
         if whether < recipe.probability and len(inside):
             joint, covers = inside[int(which * len(inside))], kind < recipe.background
-            free = background(corners, side, truth.size)
+            free = background(corners, side, size)
             near = free if covers else free[(np.abs(free - joint) <= NEARBY * side).all(1)]
             in_turn = np.roll(near, -int(where * len(near)), 0)
             place = next((each for each in in_turn if _is_photograph(image, each, side)), None)
@@ -62,14 +63,14 @@ def patches(images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray) ->
     return found
 
 
-def background(corners: np.ndarray, side: int, size: int) -> np.ndarray:
-    """Patches (N, 2) inside of an image of `size`, half of one apart, in which no labelled joint lies.
+def background(corners: np.ndarray, side: int, size: np.ndarray) -> np.ndarray:
+    """Patches (N, 2) inside of an image, half of one apart, in which no labelled joint lies.
 
-    corners: of the patches (J, 2) around the joints. What lies between the joints of a limb, and whoever else is there,
-    counts as background: nothing tells it apart.
+    corners: of the patches (J, 2) around the joints; size: width and height of the image. What lies between the joints
+    of a limb, and whoever else is there, counts as background: nothing tells it apart.
     """
-    line = np.arange(0, size - side + 1, max(1, side // 2))
-    places = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
+    lines = (np.arange(0, length - side + 1, max(1, side // 2)) for length in size)
+    places = np.stack(np.meshgrid(*lines), -1).reshape(-1, 2)
     apart = np.abs(places[:, None] - corners[None]).max(-1) >= side
     return np.asarray(places[apart.all(1)])
 
@@ -92,6 +93,6 @@ def _pair(place: np.ndarray) -> tuple[int, int]:
 
 
 def _cut(image: Tensor, corner: tuple[int, int], side: int) -> Tensor:
-    """A square of an image (3, S, S)."""
+    """A square of an image (3, h, w)."""
     x, y = corner
     return image[:, y : y + side, x : x + side]

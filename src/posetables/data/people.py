@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow
 from pyarrow import parquet
 
+from posetables.data.boxes import framed, stretched
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -46,7 +48,8 @@ class People:
 class Crops:
     """People of one split, ready to be sampled.
 
-    The box of a person is [-.5, .5] x [-.5, .5] in box coordinates: independent of image, store and input size.
+    The box of a person is [-.5, .5] x [-.5, .5] in box coordinates: independent of image, store and input size. That of
+    a network whose input is w wide and h high is [-w/2h, w/2h] x [-.5, .5].
     """
 
     store: np.ndarray
@@ -59,43 +62,59 @@ class Crops:
     """(N, J, 2) float32, box coordinates."""
     labelled: np.ndarray
     """(N, J) bool."""
+    visible: np.ndarray
+    """(N, J) bool: labelled and not occluded."""
     person: Sequence[str]
     center: np.ndarray
     """(N, 2) centre of the box in pixels of the image."""
     side: np.ndarray
-    """(N,) side of the box in pixels of the image."""
+    """(N,) side of the box in pixels of the image: its height, where it is not square."""
 
     def __len__(self) -> int:
         return len(self.row)
 
 
-def read_crops(folder: Path, split: str, labels: str | None, joints: Sequence[int | None]) -> Crops:
+def read_crops(
+    folder: Path, split: str, labels: str | None, joints: Sequence[int | None], *, aspect: float = 1.0
+) -> Crops:
     """People of `split` in a folder of crops.
 
     labels: the set whose joints are wanted; None: nobody has any, and all are given as unlabelled.
     joints: `joints[j]` is the data set's number of joint j, None if it has none.
+    aspect: of the network's input. Squares around people become boxes of this shape that hold what a detector or an
+    annotator framed, as in Simple Baselines; where people have no such frames, they keep their height.
     """
     described = ("person", "row", "density", "center_x", "center_y", "side")
     labelled = () if labels is None else (f"joints_{labels}", f"visible_{labels}")
     table = read_people(folder / "crops.parquet", split, *described, *labelled)
     center = np.stack([table["center_x"], table["center_y"]], 1)
-    xy, visible = np.zeros((len(center), len(joints), 2)), np.zeros((len(center), len(joints)), bool)
+    stretch = _stretch(folder / "crops.parquet", split, center, aspect)
+    side = table["side"] * stretch
+    xy, flags = np.zeros((len(center), len(joints), 2)), np.zeros((len(center), len(joints)), np.int8)
     if labels is not None:
         taken = [0 if joint is None else joint for joint in joints]
         known = np.array([joint is not None for joint in joints])
         positions = table[f"joints_{labels}"].reshape(len(center), -1, 2)[:, taken]
-        xy = (positions - center[:, None]) / table["side"][:, None, None]
-        visible = (table[f"visible_{labels}"][:, taken] > 0) & known
+        xy = (positions - center[:, None]) / side[:, None, None]
+        flags = table[f"visible_{labels}"][:, taken] * known
     return Crops(
         store=np.load(folder / "crops.npy", mmap_mode="r"),
         row=table["row"],
-        density=table["density"].astype(np.float32),
+        density=(table["density"] * stretch).astype(np.float32),
         joints=xy.astype(np.float32),
-        labelled=visible,
+        labelled=flags > 0,
+        visible=flags > 1,
         person=table["person"].tolist(),
         center=center,
-        side=table["side"],
+        side=side,
     )
+
+
+def _stretch(path: Path, split: str, center: np.ndarray, aspect: float) -> np.ndarray | float:
+    """By how much a box of that shape is higher than the square around each person (N,)."""
+    if aspect == 1 or "box" not in parquet.read_schema(path).names:
+        return 1.0
+    return stretched(framed(read_people(path, split, "box")["box"], center), aspect)
 
 
 def read_people(path: Path, split: str, *names: str) -> dict[str, np.ndarray]:

@@ -20,10 +20,10 @@ from posetables.models.cpm import CPM
 from posetables.models.diffusion import diffuse
 from posetables.models.hourglass import StackedHourglass
 from posetables.models.layers import map_predictor
-from posetables.models.resnet import ResNet101
+from posetables.models.resnet import ResNet
 from posetables.models.vgg import VGG16
 
-FrontEnd = VGG16 | ResNet101 | CPM | StackedHourglass
+FrontEnd = VGG16 | ResNet | CPM | StackedHourglass
 Head = Literal["holistic", "without-diffusion", "hcrn"]
 
 
@@ -44,7 +44,7 @@ def build(
     maps = len(skeleton.joints) + 1
     front_ends: dict[str, Callable[..., FrontEnd]] = {
         "vgg16": VGG16,
-        "resnet101": ResNet101,
+        "resnet101": _resnet101,
         "cpm": partial(CPM, maps),
         "hourglass": partial(StackedHourglass, maps),
     }
@@ -53,6 +53,10 @@ def build(
     for key in size:
         _choice(f"argument of backbone {backbone}", key, signature(front_ends[backbone]).parameters)
     return HCRN(skeleton, front_ends[backbone](**size), head=head, radius=radius)
+
+
+def _resnet101(*, width: float = 1.0) -> ResNet:
+    return ResNet(101, width=width, stride=8)
 
 
 def _choice(what: str, given: str, known: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from posetables.papers.rounding import Rounded, rounded, total
 
 if TYPE_CHECKING:
     from posetables.papers.published import Published
-    from posetables.recipe import Claim, Method, Table
+    from posetables.recipe import Claim, Column, Method, Table
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Entry:
     split: str
     metric: str
     key: tuple[str, ...]
-    """What its column holds: the key that our number would be read by."""
+    """What its column holds: the key that our number would be read by, with the protocol where the column has its own."""
 
     def is_like(self, other: Entry) -> bool:
         """Whether both measure the same on one data set; a metric that is printed without its setting may be any."""
@@ -59,7 +59,7 @@ class Papers:
         """(item, row) -> its numbers, in the order of the columns."""
         found: dict[tuple[str, str], list[Entry]] = {}
         for place, number in self.numbers.items():
-            key = self.tables[place.item].columns[place.column].key
+            key = _held(self.tables[place.item].columns[place.column])
             entry = Entry((place,), number.printed, rounded(number), number.dataset, number.split, number.metric, key)
             found.setdefault((place.item, place.row), []).append(entry)
         return found
@@ -85,6 +85,12 @@ class Papers:
         else:
             for row in (rows,) if isinstance(rows, str) else rows:
                 yield from self.rows[item, row]
+
+
+def _held(column: Column) -> tuple[str, ...]:
+    """One network has another number of the same metric in each way of testing that a table tells apart."""
+    *path, last = column.key
+    return (*path, last if column.protocol is None else f"{last} {column.protocol}")
 
 
 def combined(terms: Sequence[Entry], factors: Sequence[Fraction]) -> Entry:

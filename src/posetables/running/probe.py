@@ -59,7 +59,7 @@ def count(artifacts: Artifacts, artifact: Artifact) -> int:
     """Parameters of a network that is never filled with numbers."""
     experiment = artifacts.recipes.experiment(sizes.experiment_of(artifact, artifacts), artifacts.scale)
     with torch.device("meta"):
-        network = networks.build(experiment.network, experiment.skeleton)
+        network = networks.build(experiment.network, experiment.maps_of)
     return sum(weight.numel() for weight in network.parameters())
 
 
@@ -81,22 +81,23 @@ def _training(experiment: Experiment, stage: Stage, processes: int, device: torc
     Neither loading nor what processes tell each other is in it.
     """
     batch = max(1, stage.batch // processes)
-    network = networks.build(experiment.network, experiment.skeleton)
+    network = networks.build(experiment.network, experiment.maps_of)
     divide(network, max(1, stage.shares // processes))
     network.to(device)
     training.freeze(network, stage.freeze)
     free = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = training.build_optimizer(stage.optimizer, free)
-    side, skeleton = networks.sides(network, experiment.input), skeletons.named(experiment.skeleton)
+    size, skeleton = networks.shape(network, experiment), skeletons.named(experiment.maps_of)
     joints = len(skeleton.joints)
-    images = torch.rand(batch, 3, side, side, device=device).to(memory_format=torch.channels_last)
-    places = torch.rand(batch, joints, 2, device=device) * side
+    images = torch.rand(batch, 3, *size, device=device).to(memory_format=torch.channels_last)
+    places = torch.rand(batch, joints, 2, device=device) * torch.tensor(size[::-1], device=device)
     labelled = torch.ones(batch, joints, dtype=torch.bool, device=device)
+    guide = training.guidance(experiment, network, size, 0)
 
     def step() -> None:
+        truth = Truth(places, labelled, labelled, size[0], skeleton.structure)
         with devices.precision(experiment.compute, device):
-            maps = network(images)
-        truth = Truth(places, labelled, side, skeleton.structure)
+            maps = network(images) if guide is None else network(images, *guide(truth, 0, np.arange(batch)))
         loss = training.supervise(maps, truth, experiment.codecs, stage.supervise)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -107,7 +108,7 @@ def _training(experiment: Experiment, stage: Stage, processes: int, device: torc
 
 def _testing(experiment: Experiment, protocol: Protocol, people: int, device: torch.device) -> Callable[[], None]:
     """A test of some grey people, from their crops to their joints; nobody is looked for again."""
-    tester = testing.tester_of(networks.build(experiment.network, experiment.skeleton), experiment, protocol, device)
+    tester = testing.tester_of(networks.build(experiment.network, experiment.maps_of), experiment, protocol, device)
     side = 2 * experiment.input
     shown = Shown(
         crops=torch.zeros(people, 3, side, side, dtype=torch.uint8),

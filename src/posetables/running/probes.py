@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MEMORY = Path(".posetables/probes")
 """Below the root of the project, one file for every network and way to run it."""
 
-TIMED = ("skeleton", "input", "codecs", "network", "compute")
+TIMED = ("maps_of", "input", "aspect", "codecs", "network", "compute")
 """What of a recipe the time of a step depends on, whatever the stage."""
 
 
@@ -84,7 +84,7 @@ def _timing(artifact: Artifact, request: Request) -> Path:
 
 
 def _network(artifact: Artifact) -> Path:
-    return _file([artifact.recipe["skeleton"], artifact.recipe["network"], _code(artifact)])
+    return _file([artifact.recipe["maps_of"], artifact.recipe["network"], _code(artifact)])
 
 
 def _code(artifact: Artifact) -> str:

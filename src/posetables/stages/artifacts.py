@@ -9,6 +9,7 @@ from typing import Any
 
 from posetables.data import submissions
 from posetables.errors import InputError
+from posetables.figures import Poses, Sweep
 from posetables.papers.claims import Known, Part, Place, parts
 from posetables.params import Recipes
 from posetables.provenance import identity, manifest
@@ -43,13 +44,25 @@ def _detector(detector: Detector) -> tuple[str, ...]:
 
 
 def _network(experiment: Experiment) -> tuple[str, ...]:
-    return f"posetables.models.{experiment.network.paper}", _skeleton(experiment.skeleton)
+    shown = dict.fromkeys((_skeleton(experiment.skeleton), _skeleton(experiment.maps_of)))
+    return f"posetables.models.{experiment.network.paper}", *shown
 
 
 def _of_stage(stage: Stage) -> tuple[str, ...]:
     """What some trainings run and others do not."""
     named = {"posetables.data.masking": stage.masking, "posetables.stages.validation": stage.validation}
     return tuple(module for module, used in named.items() if used is not None)
+
+
+def _of_training(experiment: Experiment) -> tuple[str, ...]:
+    points = any(codec.target == "points" for codec in experiment.codecs.values())
+    named = {"posetables.data.half_body": experiment.augment.half_body, "posetables.data.points": points}
+    return tuple(module for module, used in named.items() if used)
+
+
+def _of_protocol(protocol: Protocol) -> tuple[str, ...]:
+    """What some tests run and others do not."""
+    return () if protocol.decode == "interpolated" else ("posetables.stages.decode",)
 
 
 def _of_people(experiment: Experiment) -> tuple[str, ...]:
@@ -67,13 +80,18 @@ def _in_order(content: Any) -> Any:
     return [_in_order(each) for each in content] if isinstance(content, list) else content
 
 
+SEEN = ("input", "aspect", "maps_of", "pixels", "codecs", "network", "compute")
+"""What decides how a network sees people and what its outputs are."""
+
 DRAWN_FROM: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "curves": (("people", "predictions"), ("skeleton", "labels", "test", "metrics")),
     "poses": (("crops", "predictions"), ("skeleton", "labels", "test")),
-    "heatmaps": (("crops", "weights"), ("skeleton", "labels", "test", "input", "pixels", "network", "compute")),
+    "heatmaps": (("crops", "weights"), ("skeleton", "labels", "test", *SEEN)),
     "training": (("history",), ("stages",)),
-    "maps": (("crops", "weights"), ("skeleton", "labels", "test", "input", "pixels", "codecs", "network", "compute")),
-    "masking": (("train",), ("skeleton", "labels", "train", "input", "pixels", "network", "stages")),
+    "maps": (("crops", "weights"), ("skeleton", "labels", "test", *SEEN)),
+    "masking": (("train",), ("labels", "train", "input", "aspect", "maps_of", "pixels", "network", "stages")),
+    "sweep": (("scores",), ("name",)),
+    "points": (("crops", "weights"), ("skeleton", "labels", "test", *SEEN)),
 }
 """Kind of a figure -> what it is drawn from, and what is read of the recipe of each experiment."""
 
@@ -116,9 +134,11 @@ class Artifacts:
         return found
 
     def of_paper(self, paper: str) -> list[Artifact]:
-        """Tables with a number of ours, figures with something to draw, and the claims of a paper."""
+        """Tables with a number of ours, figures with something to draw, and the claims of a paper, or of `all`."""
         recipes = self.recipes
-        pick(dict.fromkeys(recipes.papers), paper, "paper", "--config")
+        if paper == "all":
+            return [made for each in recipes.papers for made in self.of_paper(each)]
+        pick(dict.fromkeys((*recipes.papers, "all")), paper, "paper", "--config")
         tables = [self.table(item) for item in recipes.tables if item.startswith(f"{paper}_")]
         figures = [self.figure(item) for item in recipes.figures if item.startswith(f"{paper}_")]
         return [made for made in (*tables, *figures, self.claims(paper)) if made.inputs]
@@ -258,11 +278,17 @@ class Artifacts:
         for module, origin in recipe.init.items():
             inputs[f"init:{module}"] = self._weights(origin, seed)
         folder = self.root / "train" / name / f"seed{seed}" / stage
-        read = ("skeleton", "labels", "train", "input", "pixels", "codecs", "augment", "network", "compute")
+        read = ("labels", "train", *SEEN, "augment")
         return Artifact(
             stage="train",
             recipe=_plain(experiment, *read) | {"stage": _plain(recipe), "seed": seed} | metric,
-            modules=("posetables.stages.train", *_of_stage(recipe), *_network(experiment), *_of_people(experiment)),
+            modules=(
+                "posetables.stages.train",
+                *_of_stage(recipe),
+                *_of_training(experiment),
+                *_network(experiment),
+                *_of_people(experiment),
+            ),
             outputs={"weights": folder / "weights.safetensors", "history": folder / "history.csv"},
             manifest=folder / "manifest.json",
             inputs=inputs,
@@ -277,12 +303,16 @@ class Artifacts:
     @cache  # noqa: B019
     def predict(self, name: str, protocol: str, seed: int) -> Artifact:
         experiment = self.recipes.experiment(name, self.scale).tested_by(protocol)
-        read = ("skeleton", "test", "input", "pixels", "codecs", "network", "compute")
+        read = ("skeleton", "test", *SEEN)
         predictions = self.root / "predictions" / name / f"seed{seed}" / f"{protocol}.parquet"
         return Artifact(
             stage="predict",
             recipe=_plain(experiment, *read) | {"protocol": _way(experiment.protocol(protocol))},
-            modules=("posetables.stages.predict", *_network(experiment)),
+            modules=(
+                "posetables.stages.predict",
+                *_of_protocol(experiment.protocol(protocol)),
+                *_network(experiment),
+            ),
             outputs={"predictions": predictions},
             manifest=manifest.beside(predictions),
             inputs={
@@ -296,13 +326,17 @@ class Artifacts:
     def calibrate(self, name: str, protocol: str, seed: int) -> Artifact:
         """The thresholds of conditional testing, chosen on people in labelled boxes."""
         experiment = self.recipes.experiment(name, self.scale).calibrated_by(protocol)
-        read = ("skeleton", "labels", "test", "input", "pixels", "codecs", "network", "compute")
+        read = ("skeleton", "labels", "test", *SEEN)
         thresholds = self.root / "predictions" / name / f"seed{seed}" / f"{protocol}.thresholds.json"
         return Artifact(
             stage="calibrate",
             recipe=_plain(experiment, *read)
             | {"metric": experiment.metrics[0], "protocol": _way(experiment.protocol(protocol))},
-            modules=("posetables.stages.calibrate", *_network(experiment)),
+            modules=(
+                "posetables.stages.calibrate",
+                *_of_protocol(experiment.protocol(protocol)),
+                *_network(experiment),
+            ),
             outputs={"thresholds": thresholds},
             manifest=manifest.beside(thresholds),
             inputs={
@@ -342,6 +376,7 @@ class Artifacts:
         folder = self.root / "scores" / name / f"seed{seed}"
         inputs = {"people": self.annotate(experiment.test.dataset)}
         module = "score"
+        read: tuple[str, ...] = ("skeleton", "labels", "test", "metrics")
         if is_detected(name):
             inputs["boxes"] = self.detect(experiment.test, name.rpartition("/")[2])
             module = "score_coco"
@@ -351,9 +386,10 @@ class Artifacts:
             boxes = self.recipes.experiment(name, self.scale).protocol(protocol).boxes
             inputs["crops"] = self.crops_of(experiment.test, boxes)
             module = "score_coco"
+            read = (*read, "aspect")
         return Artifact(
             stage="score",
-            recipe=_plain(experiment, "skeleton", "labels", "test", "metrics"),
+            recipe=_plain(experiment, *read),
             modules=(f"posetables.stages.{module}", _skeleton(experiment.skeleton)),
             outputs={"scores": folder / f"{protocol}.json", "hits": folder / f"{protocol}.hits.parquet"},
             manifest=folder / f"{protocol}.manifest.json",
@@ -378,7 +414,7 @@ class Artifacts:
         submission = self.root / "submissions" / name / f"seed{seed}" / f"{protocol}{file.SUFFIX}"
         return Artifact(
             stage="submit",
-            recipe=_plain(experiment, "name", "test"),
+            recipe=_plain(experiment, "name", "test", "aspect"),
             modules=("posetables.stages.submit",),
             outputs={"submission": submission},
             manifest=manifest.beside(submission),
@@ -391,7 +427,7 @@ class Artifacts:
         cost = self.root / "scores" / name / "cost.json"
         return Artifact(
             stage="measure",
-            recipe=_plain(experiment, "skeleton", "input", "network", "compute"),
+            recipe=_plain(experiment, "maps_of", "input", "aspect", "network", "compute"),
             modules=("posetables.stages.measure", *_network(experiment)),
             outputs={"cost": cost},
             manifest=manifest.beside(cost),
@@ -409,12 +445,12 @@ class Artifacts:
         else:
             experiment = self.recipes.experiment(name, self.scale).tested_by(protocol)
             tested = experiment.protocol(protocol)
-            read = ("skeleton", "test", "input", "pixels", "codecs", "network", "compute")
+            read = ("skeleton", "test", *SEEN)
             recipe = _plain(experiment, *read) | {
                 "protocol": _way(tested),
                 "cropping": _plain(self.recipes.cropping(experiment.test.dataset, self.scale)),
             }
-            modules = _network(experiment)
+            modules = (*_of_protocol(tested), *_network(experiment))
             inputs = {
                 "crops": self.crops_of(experiment.test, tested.boxes),
                 "images": self.fetch_images(experiment.test.dataset),
@@ -474,7 +510,8 @@ class Artifacts:
         figure = self.recipes.figure_at(item, self.scale)
         tested = {name: self.recipes.tested(name, self.scale) for name in figure.experiments}
         kinds, read = DRAWN_FROM[figure.kind]
-        modules = {_skeleton(each.skeleton) for each in tested.values()}
+        protocol = figure.protocol if isinstance(figure, Sweep | Poses) else None
+        modules = {_skeleton(each.skeleton) for each in tested.values() if "skeleton" in read}
         if "network" in read:
             modules.update(*(_network(self.recipes.experiment(name, self.scale)) for name in tested))
         if "train" in read:
@@ -487,26 +524,31 @@ class Artifacts:
                 "tested": {name: _plain(each, *read) for name, each in tested.items()},
                 "scale": self.scale,
             },
-            modules=(f"posetables.stages.draw_{figure.kind}", *sorted(modules)),
+            modules=(f"posetables.stages.figures.{figure.kind}", *sorted(modules)),
             outputs={"figure": folder / f"{item}.svg", "values": folder / f"{item}.csv"},
             manifest=folder / f"{item}.manifest.json",
             inputs={
                 f"{kind}:{place}": artifact
                 for kind in kinds
                 for name in sorted(tested)
-                for place, artifact in self._drawn_from(kind, name).items()
+                for place, artifact in self._drawn_from(kind, name, protocol).items()
             },
         )
 
-    def _drawn_from(self, kind: str, name: str) -> Mapping[str, Artifact]:
-        """What a figure reads of an experiment, by its name; a history is that of each `<experiment>/<stage>`."""
+    def _drawn_from(self, kind: str, name: str, protocol: str | None) -> Mapping[str, Artifact]:
+        """What a figure reads of an experiment, by its name; a history is that of each `<experiment>/<stage>`.
+
+        protocol: how it is tested, if the figure says so.
+        """
         tested = self.recipes.tested(name, self.scale)
         if kind == "people":
             return {name: self.annotate(tested.test.dataset)}
         if kind == "crops":
             return {name: self.crop(tested.test.dataset)}
         if kind == "predictions":
-            return {name: self._predictions(name, self.recipes.protocol(name, None), 0)}
+            return {name: self._predictions(name, self.recipes.protocol(name, protocol), 0)}
+        if kind == "scores":
+            return {name: self.score(name, self.recipes.protocol(name, protocol), 0)}
         experiment = self.recipes.experiment(name, self.scale)
         if kind == "train":
             return {name: self.crop(experiment.train[0].dataset)}

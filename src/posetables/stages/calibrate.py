@@ -75,7 +75,7 @@ def all_passes(
     """Everybody as found by every pass, (T, N, J, 2) and (T, N, J)."""
     tester = trained(recipe, protocol, inputs, device)
     joints = range(len(skeletons.named(recipe.skeleton).joints))
-    people = read_crops(inputs["crops"]["crops"].parent, recipe.test.split, None, joints)
+    people = read_crops(inputs["crops"]["crops"].parent, recipe.test.split, None, joints, aspect=recipe.aspect)
     found = []
     with torch.inference_mode(), progress(f"{recipe.name}: calibrate", len(people)) as advance:
         for shown in everybody(people):

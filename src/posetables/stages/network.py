@@ -18,7 +18,7 @@ from posetables.data import skeletons
 from posetables.errors import InputError
 
 if TYPE_CHECKING:
-    from posetables.recipe import Network
+    from posetables.recipe import Experiment, Network
 
 
 def build(recipe: Network, skeleton: str, seed: int = 0) -> nn.Module:
@@ -37,16 +37,36 @@ def build(recipe: Network, skeleton: str, seed: int = 0) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def sides(network: nn.Module, input_side: int, zoom: float = 1.0) -> int:
-    """Side of the square input nearest to `zoom` times the recipe's that the network can take."""
+def shape(network: nn.Module, recipe: Experiment, zoom: float = 1.0) -> tuple[int, int]:
+    """Height and width nearest to `zoom` times those of the recipe that the network can take."""
     multiple = int(network.multiple)  # type: ignore[arg-type]
-    return max(1, round(zoom * input_side / multiple)) * multiple
+    height, width = (
+        max(1, round(zoom * side / multiple)) * multiple for side in (recipe.input, recipe.aspect * recipe.input)
+    )
+    return height, width
+
+
+def taken(recipe: Experiment) -> list[int]:
+    """For each joint of the people who are tested the number of its map.
+
+    Raises:
+        InputError: the network has no map of one.
+    """
+    ours, tested = skeletons.named(recipe.maps_of), skeletons.named(recipe.skeleton)
+    numbers = ours.numbers(tested)
+    if None in numbers:
+        raise InputError(
+            f"{recipe.name}: maps_of: {recipe.maps_of} has no {tested.joints[numbers.index(None)]}, a joint of "
+            f"{recipe.skeleton}; train on its joints"
+        )
+    return [number for number in numbers if number is not None]
 
 
 def load(network: nn.Module, module: str, path: Path) -> None:
-    """Fill `module` ("" is the whole network) from the weights at `path`."""
+    """Fill `module` ("" is the whole network) from the weights at `path`, or from those of the part of that name in
+    them."""
     target = submodule(network, module)
-    weights = _read_public(path, target) if path.suffix == ".pth" else _read(path)
+    weights = _read_public(path, target) if path.suffix == ".pth" else _part(_read(path), module)
     own = target.state_dict()
     for key in {**own, **weights}:
         if key not in own or key not in weights or own[key].shape != weights[key].shape:
@@ -77,12 +97,27 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         raise InputError(f"{path}: not whole ({error}); delete it and train its stage again") from error
 
 
+def _part(weights: Mapping[str, Tensor], module: str) -> Mapping[str, Tensor]:
+    """Those of one part of a network, if they have such a part."""
+    inside = {key.removeprefix(f"{module}."): value for key, value in weights.items() if key.startswith(f"{module}.")}
+    return inside or weights
+
+
 def _read_public(path: Path, target: nn.Module) -> Mapping[str, Tensor]:
-    """A released state dict, through the reader that the network's own file has for it. No pickled code runs."""
+    """A released state dict, through the reader that the network's own file has for it. No pickled code runs.
+
+    What a release does not have stays as it is at the start: the layers that the network names as new to a classifier,
+    all of them, and the counts of batches, which files from before PyTorch 0.4.1 lack.
+    """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{path}: not a plain state dict ({reason}); fetch it again") from error
-    weights: Mapping[str, Tensor] = importlib.import_module(type(target).__module__).from_torchvision(state)
-    return weights
+    own = target.state_dict()
+    weights: Mapping[str, Tensor] = importlib.import_module(type(target).__module__).from_torchvision(state, own)
+    new: tuple[str, ...] = getattr(target, "new_layers", ())
+    if any(key.startswith(new) for key in weights):
+        new = ()
+    kept = {key: value for key, value in own.items() if key.startswith(new) or key.endswith(".num_batches_tracked")}
+    return {**kept, **weights}

@@ -3,8 +3,9 @@ it has not found."""
 
 from __future__ import annotations
 
+import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 
 from posetables import device as devices
 from posetables.data import skeletons
-from posetables.data.augment import Sampler
-from posetables.data.codecs import blur, codec_of, peaks
+from posetables.data.augment import Sampler, placed
+from posetables.data.codecs import blur, map_codec_of, peaks
 from posetables.data.loading import testing_batches
 from posetables.data.people import Crops, read_crops
 from posetables.data.regions import joints_on_image
@@ -41,6 +42,9 @@ class Tester(NamedTuple):
     sampler: Sampler
 
 
+Decoder = Callable[[Tester, Shown], Found]
+
+
 def predict(
     recipe: Experiment, protocol: Protocol, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]
 ) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def predict(
     tester = trained(recipe, protocol, inputs, device)
     thresholds = read_thresholds(recipe, inputs)
     joints = tuple(range(len(skeletons.named(recipe.skeleton).joints)))
-    people = read_crops(inputs["crops"]["crops"].parent, recipe.test.split, None, joints)
+    people = read_crops(inputs["crops"]["crops"].parent, recipe.test.split, None, joints, aspect=recipe.aspect)
     found, retried = [], 0
     with torch.inference_mode(), progress(f"{recipe.name}: test", len(people)) as advance:
         for shown in everybody(people):
@@ -70,7 +74,7 @@ def trained(
     recipe: Experiment, protocol: Protocol, inputs: Mapping[str, Mapping[str, Path]], device: torch.device
 ) -> Tester:
     """With the input `weights`."""
-    network = networks.build(recipe.network, recipe.skeleton)
+    network = networks.build(recipe.network, recipe.maps_of)
     networks.load(network, "", inputs["weights"]["weights"])
     return tester_of(network, recipe, protocol, device)
 
@@ -114,22 +118,31 @@ def look_around(tester: Tester, shown: Shown) -> list[Found]:
 
 def find(tester: Tester, shown: Shown) -> Found:
     """One pass, in the boxes that are given."""
+    if tester.protocol.decode != "interpolated":
+        cells_of: Decoder = importlib.import_module("posetables.stages.decode").found_in_cells
+        return cells_of(tester, shown)
     return (found_in_regions if tester.protocol.pyramid == "region" else found_at_resolutions)(tester, shown)
 
 
 def found_at_resolutions(tester: Tester, shown: Shown) -> Found:
     """The maxima of `fused_maps`, blurred."""
-    cells, score = peaks(blur(fused_maps(tester, shown), tester.protocol.blur))
-    place = ((cells + 0.5) / tester.recipe.input - 0.5).cpu().numpy()  # box coordinates
-    return Found(place * shown.side[:, None, None] + shown.center[:, None], score.float().cpu().numpy())
+    maps = fused_maps(tester, shown)
+    cells, score = peaks(blur(maps, tester.protocol.blur))
+    return on_image(placed(cells, maps.shape[-2], (maps.shape[-2], maps.shape[-1])), score, shown)
+
+
+def on_image(place: Tensor, score: Tensor, shown: Shown) -> Found:
+    """Joints (B, J, 2) in box coordinates -> in pixels of the image."""
+    boxes = place.cpu().numpy() * shown.side[:, None, None]
+    return Found(boxes + shown.center[:, None], score.float().cpu().numpy())
 
 
 def fused_maps(tester: Tester, shown: Shown) -> Tensor:
-    """Mean over scales and flips of the joints' maps, all brought to the size of the crop: (B, J, input, input)."""
-    protocol, size = tester.protocol, (tester.recipe.input, tester.recipe.input)
+    """Mean over scales and flips of the joints' maps, all brought to the size of the network's input: (B, J, H, W)."""
+    protocol, size = tester.protocol, networks.shape(tester.network, tester.recipe)
     total = torch.zeros((), device=tester.device)
     for zoom in protocol.scales:
-        images = cut(tester, shown, 1.0, networks.sides(tester.network, tester.recipe.input, zoom))
+        images = cut(tester, shown, 1.0, networks.shape(tester.network, tester.recipe, zoom))
         for maps in views(tester, images):
             total = total + F.interpolate(maps, size, mode="bilinear", align_corners=False)
     return total / (len(protocol.scales) * (1 + protocol.flip))
@@ -138,10 +151,10 @@ def fused_maps(tester: Tester, shown: Shown) -> Tensor:
 def found_in_regions(tester: Tester, shown: Shown) -> Found:
     """MCA's pyramid: the network reads `scale` times the box at its one input size, negative values count as 0, and
     maps are fused in pixels of the image; person by person there, as regions differ in size."""
-    scales, side = tester.protocol.scales, networks.sides(tester.network, tester.recipe.input)
+    scales, size = tester.protocol.scales, networks.shape(tester.network, tester.recipe)
     seen = []
     for scale in scales:
-        maps = [each.clamp(min=0) for each in views(tester, cut(tester, shown, scale, side))]
+        maps = [each.clamp(min=0) for each in views(tester, cut(tester, shown, scale, size))]
         seen.append(torch.stack(maps).mean(0))
     people = zip(torch.stack(seen, 1), shown.center, shown.side, strict=True)
     found = [joints_on_image(mine, scales, center, float(length)) for mine, center, length in people]
@@ -149,18 +162,20 @@ def found_in_regions(tester: Tester, shown: Shown) -> Found:
     return Found(joints.astype(np.float64), scores)
 
 
-def cut(tester: Tester, shown: Shown, scale: float, side: int) -> Tensor:
-    """Images (B, 3, side, side) of `scale` times the box."""
+def cut(tester: Tester, shown: Shown, scale: float, size: tuple[int, int]) -> Tensor:
+    """Images (B, 3, H, W) of `scale` times the box."""
     upright = torch.eye(2, device=tester.device).expand(len(shown.side), 2, 2)
-    return tester.sampler(shown.crops, shown.density.to(tester.device), upright / scale, (side, side))
+    return tester.sampler(shown.crops, shown.density.to(tester.device), upright / scale, size)
 
 
 def views(tester: Tester, images: Tensor) -> Iterator[Tensor]:
-    """The joints' maps (B, J, h, w) of images; then those of flipped images, flipped back."""
-    flip = list(skeletons.named(tester.recipe.skeleton).flip)
+    """The maps (B, J, h, w) of the people's joints in images; then those of flipped images, flipped back."""
+    recipe = tester.recipe
+    straight = networks.taken(recipe)
+    crossed = [skeletons.named(recipe.maps_of).flip[joint] for joint in straight]
     for flipped in (False, True)[: 1 + tester.protocol.flip]:
         seen = images.flip(-1) if flipped else images
-        with devices.precision(tester.recipe.compute, tester.device):
+        with devices.precision(recipe.compute, tester.device):
             name, output = list(tester.network(seen.to(memory_format=torch.channels_last)).items())[-1]
-        maps = codec_of(name, tester.recipe.codecs).activate(output)
-        yield maps.flip(-1)[:, flip] if flipped else maps
+        maps = map_codec_of(name, recipe.codecs).activate(output)
+        yield maps.flip(-1)[:, crossed] if flipped else maps[:, straight]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from posetables.data.boxes import framed, stretched
 from posetables.data.detections import number_of
 from posetables.data.people import read_columns, read_people
 from posetables.metrics import bootstrap, detection, oks
@@ -22,14 +23,14 @@ from posetables.progress import say
 from posetables.stages.score import BOOTSTRAP_KEY, summary
 
 if TYPE_CHECKING:
-    from posetables.recipe import Split, Tested
+    from posetables.recipe import Experiment, Split, Tested
 
 Files = Mapping[str, Mapping[str, Path]]
 """Input -> output of it -> where it lies."""
 
 
 def score_poses(
-    recipe: Tested, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]
+    recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]
 ) -> dict[str, Any]:
     """Write `scores` (JSON): oks -> AP, AP50, ... with 95 % intervals, in per cent; and `hits` (Parquet): their values
     in every draw of the bootstrap.
@@ -38,7 +39,7 @@ def score_poses(
     """
     numbers = image_numbers(inputs["people"]["frames"], recipe.test.split)
     truth = truth_of(inputs["people"]["people"], recipe.test.split, recipe.labels, numbers)
-    found, boxes = found_poses(inputs["predictions"]["predictions"], inputs["crops"]["crops"], numbers)
+    found, boxes = found_poses(inputs["predictions"]["predictions"], inputs["crops"]["crops"], numbers, recipe.aspect)
     evaluation = oks.evaluate(truth, found, len(numbers))
     write(evaluation, "oks", recipe.test, len(numbers), outputs)
     say(f"{recipe.name}: oks AP {100 * evaluation.values['AP']:.2f}")
@@ -73,10 +74,10 @@ def truth_of(people: Path, split: str, labels: str, numbers: Mapping[str, int]) 
     return oks.Truth(number, box, area, crowd, joints.reshape(*visible.shape, 2), visible)
 
 
-def found_poses(predictions: Path, crops: Path, numbers: Mapping[str, int]) -> tuple[oks.Poses, int]:
+def found_poses(predictions: Path, crops: Path, numbers: Mapping[str, int], aspect: float) -> tuple[oks.Poses, int]:
     """Predicted poses with their scores, without those that OKS-NMS drops, and in how many boxes they were looked for.
 
-    A labelled box is certain: its score is 1.
+    A labelled box is certain: its score is 1. The network's input is `aspect` times as wide as high.
     """
     predicted = read_columns(predictions, "person", "joints", "scores")
     table = pd.read_parquet(crops).set_index("person").loc[predicted["person"].tolist()]
@@ -84,8 +85,18 @@ def found_poses(predictions: Path, crops: Path, numbers: Mapping[str, int]) -> t
     number = np.array([numbers[image] for image in table["image"]], np.int64)
     joints = predicted["joints"].reshape(len(table), -1, 2)
     poses = oks.Poses(number, joints, oks.rescore(box_score, predicted["scores"]))
-    kept = oks.nms(poses, table["side"].to_numpy() ** 2)
+    kept = oks.nms(poses, areas(table, aspect))
     return oks.Poses(poses.image[kept], poses.joints[kept], poses.score[kept]), len(kept)
+
+
+def areas(table: pd.DataFrame, aspect: float) -> np.ndarray:
+    """(N,) pixels^2 of the regions that were cut out, whose poses OKS-NMS compares: HRNet's product of scale * 200."""
+    side = table["side"].to_numpy()
+    if aspect != 1:
+        box = np.array(table["box"].tolist()).reshape(-1, 4)
+        side = side * stretched(framed(box, table[["center_x", "center_y"]].to_numpy()), aspect)
+    area: np.ndarray = side**2 * aspect
+    return area
 
 
 def write(evaluation: Evaluation, metric: str, test: Split, images: int, outputs: Mapping[str, Path]) -> None:

@@ -55,7 +55,7 @@ def time_test(
     device = devices.choose(recipe.compute)
     thresholds = read_thresholds(recipe, inputs)
     if thresholds is None:
-        tester = tester_of(networks.build(recipe.network, recipe.skeleton), recipe, protocol, device)
+        tester = tester_of(networks.build(recipe.network, recipe.maps_of), recipe, protocol, device)
     else:
         tester = trained(recipe, protocol, inputs, device)
     folder = folder_of(inputs["images"])

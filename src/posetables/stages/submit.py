@@ -24,7 +24,7 @@ def submit_poses(
 ) -> dict[str, Any]:
     """COCO: the poses that a score counts, rescored and without those that OKS-NMS drops."""
     numbers = image_numbers(inputs["people"]["frames"], recipe.test.split)
-    poses, boxes = found_poses(inputs["predictions"]["predictions"], inputs["crops"]["crops"], numbers)
+    poses, boxes = found_poses(inputs["predictions"]["predictions"], inputs["crops"]["crops"], numbers, recipe.aspect)
     ids = np.array([number_of(name) for name in numbers], np.int64)
     coco_test.write(outputs["submission"], coco_test.Results(ids[poses.image], poses.joints, poses.score))
     read = coco_test.read(outputs["submission"], ids.tolist())

@@ -23,7 +23,7 @@ from posetables.data.augment import Sampler, draw, draw_colours, move_joints
 from posetables.data.codecs import Truth, codec_of
 from posetables.data.loading import Batch, steps_per_epoch, training_batches
 from posetables.data.people import Crops, read_crops
-from posetables.data.random import generator
+from posetables.data.random import generator, of_samples
 from posetables.errors import InputError
 from posetables.models.parallel import divide
 from posetables.progress import progress
@@ -32,7 +32,7 @@ from posetables.stages import processes
 from posetables.stages.run import Place, Run
 
 if TYPE_CHECKING:
-    from posetables.recipe import Augment, Codec, Experiment, Optimizer, Stage
+    from posetables.recipe import Augment, Codec, Experiment, Optimizer, Points, Stage
     from posetables.stages.checkpoints import Checkpoints
 
 
@@ -57,7 +57,7 @@ def train(
     device, stage = devices.choose(recipe.compute), recipe.stage(name)
     parts = people(recipe, inputs)
     share = processes.share(stage)
-    network = networks.build(recipe.network, recipe.skeleton, seed)
+    network = networks.build(recipe.network, recipe.maps_of, seed)
     for module in stage.init:
         networks.load(network, module, next(iter(inputs[f"init:{module}"].values())))
     divide(network, stage.shares)
@@ -69,7 +69,9 @@ def train(
     run = Run(checkpoints, Place(recipe.name, name, seed, stage.epochs, each))
     run.resume(network, optimizer, device)
 
-    crop = Batches(recipe, stage, networks.sides(network, recipe.input), count, seed, device)
+    size = networks.shape(network, recipe)
+    crop = Batches(recipe, stage, size, count, seed, device)
+    guide = guidance(recipe, network, size, seed)
     validate = validation(recipe, stage, inputs, device)
     loader = training_batches(
         parts,
@@ -87,7 +89,7 @@ def train(
             torch.manual_seed(int(generator(seed, "dropout", run.step).integers(2**62)))
             images, truth = crop(batch)
             with devices.precision(recipe.compute, device):
-                maps = forward(images)
+                maps = forward(images) if guide is None else forward(images, *guide(truth, batch.epoch, batch.people))
             loss = supervise(maps, truth, recipe.codecs, stage.supervise)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -118,10 +120,10 @@ def train(
 
 def people(recipe: Experiment, inputs: Mapping[str, Mapping[str, Path]]) -> list[Crops]:
     """Everybody that the experiment trains on, in the joints of its skeleton whatever their data set's."""
-    ours = skeletons.named(recipe.skeleton)
+    ours = skeletons.named(recipe.maps_of)
     joints = [skeletons.named(part.skeleton).numbers(ours) for part in recipe.train]
     return [
-        read_crops(inputs[part.dataset]["crops"].parent, part.split, recipe.labels, numbers)
+        read_crops(inputs[part.dataset]["crops"].parent, part.split, recipe.labels, numbers, aspect=recipe.aspect)
         for part, numbers in zip(recipe.train, joints, strict=True)
     ]
 
@@ -138,32 +140,62 @@ def validation(
     return score
 
 
+def guidance(
+    recipe: Experiment, network: nn.Module, size: tuple[int, int], seed: int
+) -> Callable[[Truth, int, np.ndarray], tuple[Any, ...]] | None:
+    """What a network is given beside images whose second stage is trained at points near the joints: nothing, for all
+    others."""
+    if not hasattr(network, "draws"):
+        return None
+    codec: Any = codec_of("points", recipe.codecs)
+    guided: Any = network
+    numbers, cells = guided.draws(*size), guided.cells(*size)
+
+    def guide(truth: Truth, epoch: int, people: np.ndarray) -> tuple[Any, ...]:
+        uniform = of_samples(seed, "guided points", epoch, people, numbers).astype(np.float32)
+        return (*codec.guide(truth, cells), torch.from_numpy(uniform).to(truth.joints.device))
+
+    return guide
+
+
 class Batches:
     """Turns stored crops into augmented images and their truth, a whole batch at a time, on the training device."""
 
     def __init__(
-        self, recipe: Experiment, stage: Stage, side: int, people: int, seed: int, device: torch.device
+        self, recipe: Experiment, stage: Stage, size: tuple[int, int], people: int, seed: int, device: torch.device
     ) -> None:
         self.augment: Augment = recipe.augment
         self.masking = stage.masking
         self.masks: Any = importlib.import_module("posetables.data.masking") if stage.masking else None
-        self.skeleton = skeletons.named(recipe.skeleton)
+        self.halves: Any = importlib.import_module("posetables.data.half_body") if recipe.augment.half_body else None
+        self.skeleton = skeletons.named(recipe.maps_of)
         self.sampler = Sampler(recipe.pixels, device)
-        self.side, self.people, self.seed, self.device = side, people, seed, device
+        self.size, self.people, self.seed, self.device = size, people, seed, device
         self.epoch, self.drawn, self.colours, self.masked = -1, np.empty(0), np.empty(0), np.empty(0)
+        self.halved = np.empty(0)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Truth]:
         if batch.epoch != self.epoch:
             self._begin(batch.epoch)
         drawn = torch.from_numpy(self.drawn[batch.people]).to(self.device)
         to_input, flipped = drawn[:, :, :2], drawn[:, 0, 2] > 0
-        joints, labelled = batch.joints.to(self.device), batch.labelled.to(self.device)
-        images = self.sampler(batch.crops, batch.density.to(self.device), to_input, (self.side, self.side))
-        flip = self.skeleton.flip
+        joints, labelled, visible = (each.to(self.device) for each in (batch.joints, batch.labelled, batch.visible))
+        density, centre = batch.density.to(self.device), None
+        if self.halves is not None:
+            centre, part = self.halves.regions(
+                joints, labelled, torch.from_numpy(self.halved[batch.people]).to(self.device),
+                self.halves.lower(self.skeleton.joints), self.augment.half_body, self.size[1] / self.size[0],
+            )  # fmt: skip
+            to_input = to_input / part[:, None, None]
+            joints = joints - centre[:, None]
+        images = self.sampler(batch.crops, density, to_input, self.size, centre)
+        flip = list(self.skeleton.flip)
+        labelled, visible = (torch.where(flipped[:, None], each[:, flip], each) for each in (labelled, visible))
         truth = Truth(
-            joints=move_joints(joints, to_input, flipped, flip, self.side),
-            labelled=torch.where(flipped[:, None], labelled[:, list(flip)], labelled),
-            size=self.side,
+            joints=move_joints(joints, to_input, flipped, flip, self.size),
+            labelled=labelled,
+            visible=visible,
+            size=self.size[0],
             structure=self.skeleton.structure,
         )
         if len(self.colours):
@@ -180,9 +212,13 @@ class Batches:
             self.colours = draw_colours(self.augment, *given)
         if self.masks is not None:
             self.masked = self.masks.draw(*given)
+        if self.halves is not None:
+            self.halved = self.halves.draw(*given)
 
 
-def supervise(maps: Mapping[str, Tensor], truth: Truth, codecs: Mapping[str, Codec], outputs: Sequence[str]) -> Tensor:
+def supervise(
+    maps: Mapping[str, Tensor], truth: Truth, codecs: Mapping[str, Codec | Points], outputs: Sequence[str]
+) -> Tensor:
     """Sum of the losses of all supervised outputs."""
     losses = [
         codec_of(name, codecs).loss(output, truth)
@@ -221,6 +257,8 @@ def build_optimizer(recipe: Optimizer, weights: Sequence[nn.Parameter]) -> torch
         return torch.optim.RMSprop(
             weights, recipe.lr, alpha=0.99, eps=1e-8, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
+    if recipe.name == "adam":
+        return torch.optim.Adam(weights, recipe.lr, weight_decay=recipe.weight_decay)
     return torch.optim.SGD(weights, recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
 
 

@@ -13,8 +13,8 @@ from torch import nn
 
 from posetables import device as devices
 from posetables.data import skeletons
-from posetables.data.augment import Sampler
-from posetables.data.codecs import codec_of, peaks
+from posetables.data.augment import Sampler, placed
+from posetables.data.codecs import map_codec_of, peaks
 from posetables.data.loading import testing_batches
 from posetables.data.people import Crops, read_crops, read_people
 from posetables.errors import InputError
@@ -33,11 +33,12 @@ class Validation:
     def __init__(self, recipe: Experiment, split: Split, inputs: Mapping[str, Path], device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         self.skeleton = skeletons.named(recipe.skeleton)
+        self.taken = networks.taken(recipe)
         if (name := recipe.metrics[0]) not in METRICS:
             raise InputError(f"{recipe.name}: validation: {name} is not counted joint by joint; leave validation out")
         self.metric = METRICS[name]
-        joints = range(len(self.skeleton.joints))
-        self.people: Crops = read_crops(inputs["crops"].parent, split.split, recipe.labels, joints)
+        folder, joints = inputs["crops"].parent, range(len(self.skeleton.joints))
+        self.people: Crops = read_crops(folder, split.split, recipe.labels, joints, aspect=recipe.aspect)
         measures = MEASURES.get(self.metric.hits, ())
         self.measures = read_people(inputs["crops"], split.split, *measures) if measures else {}
         self.sampler = Sampler(recipe.pixels, device)
@@ -54,16 +55,15 @@ class Validation:
 
     def _poses(self, network: nn.Module) -> np.ndarray:
         """(N, J, 2) box coordinates."""
-        recipe, side = self.recipe, networks.sides(network, self.recipe.input)
+        recipe, size = self.recipe, networks.shape(network, self.recipe)
         found = []
         with torch.inference_mode():
             for batch in testing_batches(self.people, BATCH):
                 upright = torch.eye(2, device=self.device).expand(len(batch.people), 2, 2)
-                images = self.sampler(batch.crops, batch.density.to(self.device), upright, (side, side))
+                images = self.sampler(batch.crops, batch.density.to(self.device), upright, size)
                 with devices.precision(recipe.compute, self.device):
                     name, output = list(network(images.to(memory_format=torch.channels_last)).items())[-1]
-                maps = codec_of(name, recipe.codecs).activate(output)
-                size = (recipe.input, recipe.input)
+                maps = map_codec_of(name, recipe.codecs).activate(output)[:, self.taken]
                 cells, _ = peaks(F.interpolate(maps, size, mode="bilinear", align_corners=False))
-                found.append(((cells + 0.5) / recipe.input - 0.5).cpu().numpy())
+                found.append(placed(cells, size[0], size).cpu().numpy())
         return np.concatenate(found)

@@ -31,6 +31,8 @@ class Skeleton:
     """Part of PCP -> its sticks; each end of a stick is the mean of the named joints."""
     matched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Joint -> those whose maps are matched together with its own by the structure-aware loss (MSSA sec. 3.3)."""
+    limbs: tuple[tuple[str, str], ...] = ()
+    """Joints that Graph-PCNN joins by an edge (sec. 3.2); without any, children and parents are joined."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """What another data set calls a joint -> its name here, for networks that are trained on both."""
 
@@ -48,10 +50,17 @@ class Skeleton:
         """The graph of MSSA: of each joint n the joints of S_n, itself among them."""
         return tuple(tuple(map(self.index, (joint, *self.matched.get(joint, ())))) for joint in self.joints)
 
+    @cached_property
+    def graph(self) -> tuple[tuple[int, int], ...]:
+        """The undirected edges of Graph-PCNN."""
+        limbs = self.limbs or tuple(self.parents.items())
+        return tuple((self.index(one), self.index(other)) for one, other in limbs)
+
     def numbers(self, others: Skeleton) -> tuple[int | None, ...]:
         """For each joint of another skeleton its number here, None for one that is not here."""
-        names = (self.aliases.get(joint, joint) for joint in others.joints)
-        return tuple(self.index(name) if name in self.joints else None for name in names)
+        theirs = {name: alias for alias, name in others.aliases.items()}
+        names = ((self.aliases.get(joint, joint), theirs.get(joint)) for joint in others.joints)
+        return tuple(next((self.index(name) for name in each if name in self.joints), None) for each in names)
 
     @cached_property
     def root(self) -> int:

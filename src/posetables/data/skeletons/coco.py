@@ -30,6 +30,22 @@ SKELETON = Skeleton(
         for side in ("right", "left")
         for child, parent in (("elbow", "shoulder"), ("wrist", "elbow"), ("knee", "hip"), ("ankle", "knee"))
     },
+    # The edges of COCO's own annotations: Graph-PCNN names none.
+    limbs=tuple(
+        (f"{side} {one}", f"{side} {other}")
+        for side in ("left", "right")
+        for one, other in (
+            ("ankle", "knee"),
+            ("knee", "hip"),
+            ("hip", "shoulder"),
+            ("shoulder", "elbow"),
+            ("elbow", "wrist"),
+            ("eye", "ear"),
+            ("ear", "shoulder"),
+        )
+    )
+    + tuple((f"{side} eye", "nose") for side in ("left", "right"))
+    + tuple((f"left {joint}", f"right {joint}") for joint in ("hip", "shoulder", "eye")),
     groups={"Head": ("nose", "right eye", "left eye", "right ear", "left ear")}
     | {
         name.title(): (f"right {name}", f"left {name}")

@@ -17,13 +17,12 @@ from torch import Tensor
 
 from posetables import device as devices
 from posetables.data import skeletons
-from posetables.data.people import Crops, read_crops
+from posetables.data.people import Crops
 from posetables.data.skeletons import Skeleton
 from posetables.errors import InputError
 from posetables.models.diffusion import diffuse
 from posetables.models.hcrn import Hierarchy, RefinementUnits
-from posetables.stages.drawing import STYLE, SVG, Page, Picture, corner, picture
-from posetables.stages.overlays import (
+from posetables.stages.figures.overlays import (
     COLOURS,
     distances_of,
     images_of,
@@ -32,14 +31,17 @@ from posetables.stages.overlays import (
     mark,
     nearest_from_furthest,
     peak_of,
+    people_of,
     trained,
     under,
 )
+from posetables.stages.figures.page import STYLE, SVG, Page, Picture, corner, picture
 
 if TYPE_CHECKING:
     from _csv import Writer
 
-    from posetables.recipe import Experiment, Heatmaps, Step
+    from posetables.figures import Heatmaps, Step
+    from posetables.recipe import Experiment
 
 SIDE, NARROWEST, GAP, LINE = 1.9, 1.6, 0.06, 0.16
 """Inches: height of a picture, width of a column, between pictures, of a line of text."""
@@ -116,10 +118,8 @@ def draw(
         InputError: the network has no refinement units.
     """
     recipe = tested[figure.experiment]
-    skeleton = skeletons.named(recipe.skeleton)
-    device = devices.choose(recipe.compute)
-    people = inputs[f"crops:{recipe.name}"]["crops"].parent
-    crops = read_crops(people, recipe.test.split, recipe.labels, range(len(skeleton.joints)))
+    skeleton, device = skeletons.named(recipe.maps_of), devices.choose(recipe.compute)
+    crops = people_of(recipe, inputs[f"crops:{recipe.name}"]["crops"].parent)
     found = outputs_of(recipe, inputs[f"weights:{recipe.name}"]["weights"], crops, device)
     moves = {
         joint: Moves(*(distances_of(maps[:, joint], crops, joint) for maps in (found.initial, found.refined)))

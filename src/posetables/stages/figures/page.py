@@ -48,14 +48,16 @@ class Picture(NamedTuple):
         return float(width / height)
 
 
-def picture(crops: Crops, person: int) -> Picture:
-    """The person's box without what lies outside of the image."""
+def picture(crops: Crops, person: int, aspect: float = 1.0) -> Picture:
+    """The person's box without what lies outside of the image. aspect: its width over its height."""
     density, middle = float(crops.density[person]), crops.store.shape[-1] / 2
-    first, last = max(0, math.ceil(middle - density / 2)), math.floor(middle + density / 2)
-    box = crops.store[crops.row[person], :, first:last, first:last].transpose(1, 2, 0)
+    (above, below), (before, behind) = (
+        (max(0, math.ceil(middle - half)), math.floor(middle + half)) for half in (density / 2, aspect * density / 2)
+    )
+    box = crops.store[crops.row[person], :, above:below, before:behind].transpose(1, 2, 0)
     inside = (box != GREY).any(2)
     (top, bottom), (left, right) = _ends(inside.any(1)), _ends(inside.any(0))
-    ends = (first + np.array([left, right, bottom, top]) - middle) / density
+    ends = (np.array([before + left, before + right, above + bottom, above + top]) - middle) / density
     return Picture(box[top:bottom, left:right], (ends[0], ends[1], ends[2], ends[3]))
 
 

@@ -22,15 +22,16 @@ from posetables.data.codecs import Truth
 from posetables.data.people import Crops, read_crops
 from posetables.errors import InputError
 from posetables.stages import network as networks
-from posetables.stages.drawing import OUTLINE, SMOOTH, STYLE, SVG, Page, corner, evenly_spaced
+from posetables.stages.figures.page import OUTLINE, SMOOTH, STYLE, SVG, Page, corner, evenly_spaced
 
 if TYPE_CHECKING:
     from _csv import Writer
 
-    from posetables.recipe import Experiment, Masking, Masks
+    from posetables.figures import Masks
+    from posetables.recipe import Experiment, Masking
 
 SIDE, GAP, LINE, LETTER = 1.9, 0.06, 0.14, 0.065
-"""Inches: side of a picture, between pictures, of a line of text, of a letter."""
+"""Inches: height of a picture, between pictures, of a line of text, of a letter."""
 
 COVERED, COPIED = "background on joint", "joint on background"
 KINDS = {COVERED: -1.0, COPIED: 1.0}
@@ -48,7 +49,7 @@ class Masked(NamedTuple):
 
     kind: str
     pixels: np.ndarray
-    """(B, S, S, 3) uint8."""
+    """(B, h, w, 3) uint8."""
     patches: Sequence[masking.Patch | None]
     """Nothing of whoever has no joint to mask, or no background."""
 
@@ -68,10 +69,11 @@ def draw(
     if figure.experiment is None:
         raise InputError(f"{figure.name}: its experiment is left out at {scale} scale; draw it at another")
     recipe = tested[figure.experiment]
-    part, skeleton, stage = recipe.train[0], skeletons.named(recipe.skeleton), recipe.stage(figure.stage)
+    part, skeleton, stage = recipe.train[0], skeletons.named(recipe.maps_of), recipe.stage(figure.stage)
     assert stage.masking is not None
     numbers = skeletons.named(part.skeleton).numbers(skeleton)
-    crops = read_crops(inputs[f"train:{recipe.name}"]["crops"].parent, part.split, recipe.labels, numbers)
+    folder = inputs[f"train:{recipe.name}"]["crops"].parent
+    crops = read_crops(folder, part.split, recipe.labels, numbers, aspect=recipe.aspect)
     people = evenly_spaced(len(crops), figure.people)
     sampler = Sampler(recipe.pixels, torch.device("cpu"))
     images, truth = seen(recipe, sampler, crops, people)
@@ -81,7 +83,8 @@ def draw(
     with outputs["values"].open("w", newline="") as file:
         write_values(csv.writer(file, lineterminator="\n"), names, skeleton.joints, truth, masks)
     chosen = f"{len(people)} of {len(crops):,} people of {part.dataset}/{part.split}, evenly spaced"
-    told = f"{chosen}, not augmented, {truth.size} x {truth.size} pixels; {LEGEND}; {said(stage.masking)}"
+    height, width = images.shape[2:]
+    told = f"{chosen}, not augmented, {width} x {height} pixels; {LEGEND}; {said(stage.masking)}"
     with mpl.rc_context(STYLE):
         drawing = plot(f"{figure.title} - {scale} scale", names, pixels_of(images, sampler), truth, masks, told)
         drawing.savefig(outputs["figure"], **SVG)
@@ -89,17 +92,18 @@ def draw(
 
 
 def seen(recipe: Experiment, sampler: Sampler, crops: Crops, people: Sequence[int]) -> tuple[Tensor, Truth]:
-    """Images (B, 3, S, S) of some people and their joints as a training has them, but upright and not flipped."""
-    side = networks.sides(networks.build(recipe.network, recipe.skeleton), recipe.input)
+    """Images (B, 3, h, w) of some people and their joints as a training has them, but upright and not flipped."""
+    size = networks.shape(networks.build(recipe.network, recipe.maps_of), recipe)
     upright, as_it_is = torch.eye(2).expand(len(people), 2, 2), torch.zeros(len(people), dtype=torch.bool)
-    rows, flip = list(people), skeletons.named(recipe.skeleton).flip
+    rows, flip = list(people), skeletons.named(recipe.maps_of).flip
     stored, density = torch.from_numpy(crops.store[crops.row[rows]]), torch.from_numpy(crops.density[rows])
     truth = Truth(
-        joints=move_joints(torch.from_numpy(crops.joints[rows]), upright, as_it_is, flip, side),
+        joints=move_joints(torch.from_numpy(crops.joints[rows]), upright, as_it_is, flip, size),
         labelled=torch.from_numpy(crops.labelled[rows]),
-        size=side,
+        visible=torch.from_numpy(crops.visible[rows]),
+        size=size[0],
     )
-    return sampler(stored, density, upright, (side, side)), truth
+    return sampler(stored, density, upright, size), truth
 
 
 def masked(kind: str, images: Tensor, truth: Truth, recipe: Masking, drawn: np.ndarray, sampler: Sampler) -> Masked:
@@ -117,9 +121,9 @@ def joint_of(kind: str, patch: masking.Patch, joints: np.ndarray) -> int:
 
 
 def pixels_of(images: Tensor, sampler: Sampler) -> np.ndarray:
-    """Colours (B, S, S, 3) uint8 of what a network sees."""
+    """Colours (B, h, w, 3) uint8, RGB, of what a network sees."""
     raw = (images / sampler.factor + sampler.mean).round().clamp(0, 255)
-    colours: np.ndarray = raw.to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    colours: np.ndarray = raw[:, np.argsort(sampler.order)].to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return colours
 
 
@@ -156,14 +160,15 @@ def plot(
 ) -> Drawing:
     """A line a person: the input with its labels, then masked in each way."""
     headings = ["input", *(each.kind for each in masks)]
-    width, top = LINE + len(headings) * (SIDE + GAP), 3.2 * LINE
+    side = SIDE * pixels.shape[2] / pixels.shape[1]
+    width, top = LINE + len(headings) * (side + GAP), 3.2 * LINE
     lines = textwrap.wrap(told, int(width / LETTER))
     bottom = top + len(names) * (SIDE + GAP)
     page = Page(width, bottom + (len(lines) + 1) * LINE)
     page.title(title)
-    lefts = [LINE + number * (SIDE + GAP) for number in range(len(headings))]
+    lefts = [LINE + number * (side + GAP) for number in range(len(headings))]
     for left, heading in zip(lefts, headings, strict=True):
-        page.text(left + SIDE / 2, top - LINE, heading, ha="center", size=7)
+        page.text(left + side / 2, top - LINE, heading, ha="center", size=7)
     pictures = [pixels, *(each.pixels for each in masks)]
     for number, (name, labels) in enumerate(zip(names, labels_of(truth), strict=True)):
         above = top + number * (SIDE + GAP)
@@ -178,7 +183,8 @@ def plot(
 
 def show(page: Page, left: float, top: float, pixels: np.ndarray) -> Axes:
     """A picture in pixels of the network's input."""
-    axes = page.axes(left, top, SIDE, SIDE)
+    height, width = pixels.shape[:2]
+    axes = page.axes(left, top, SIDE * width / height, SIDE)
     axes.imshow(pixels, interpolation=SMOOTH)
     axes.autoscale(False)
     axes.set_axis_off()

@@ -19,12 +19,11 @@ from torch import Tensor, nn
 
 from posetables import device as devices
 from posetables.data import skeletons
-from posetables.data.codecs import codec_of
-from posetables.data.people import Crops, read_crops
+from posetables.data.codecs import map_codec_of
+from posetables.data.people import Crops
 from posetables.data.skeletons import Skeleton
 from posetables.errors import InputError
-from posetables.stages.drawing import SMOOTH, STYLE, SVG, Page, Picture, corner, evenly_spaced, picture
-from posetables.stages.overlays import (
+from posetables.stages.figures.overlays import (
     COLOURS,
     distances_of,
     images_of,
@@ -33,14 +32,18 @@ from posetables.stages.overlays import (
     mark,
     nearest_from_furthest,
     peak_of,
+    people_of,
+    shift_of,
     trained,
     under,
 )
+from posetables.stages.figures.page import SMOOTH, STYLE, SVG, Page, Picture, corner, evenly_spaced, picture
 
 if TYPE_CHECKING:
     from _csv import Writer
 
-    from posetables.recipe import Codec, Experiment, MapColumn, Maps
+    from posetables.figures import MapColumn, Maps
+    from posetables.recipe import Codec, Experiment, Points
 
 SIDE, NARROWEST, GAP, LINE = 1.6, 1.1, 0.06, 0.14
 """Inches: height of a picture, least width of a column, between pictures, of a line of text."""
@@ -65,6 +68,8 @@ class Drawn(NamedTuple):
     """Of the map among those of the network."""
     maps: Tensor
     """(N, h, w) of all test people: probabilities, or raw attention."""
+    shift: float = 0.0
+    """Of what a cell stands for from its middle, in heights of the box."""
 
 
 def draw(
@@ -82,9 +87,8 @@ def draw(
     if not figure.columns:
         raise InputError(f"{figure.name}: its experiments are left out at {scale} scale; draw it at another")
     first = tested[figure.experiments[0]]
-    skeleton, device = skeletons.named(first.skeleton), devices.choose(first.compute)
-    folder = inputs[f"crops:{first.name}"]["crops"].parent
-    crops = read_crops(folder, first.test.split, first.labels, range(len(skeleton.joints)))
+    skeleton, device = skeletons.named(first.maps_of), devices.choose(first.compute)
+    crops = people_of(first, inputs[f"crops:{first.name}"]["crops"].parent)
     found: dict[int, Drawn] = {}
     for name, recipe in tested.items():
         mine = {number: column for number, column in enumerate(figure.columns) if column.experiment == name}
@@ -94,7 +98,8 @@ def draw(
     with outputs["values"].open("w", newline="") as file:
         write_values(csv.writer(file, lineterminator="\n"), crops, drawn, people)
     with mpl.rc_context(STYLE):
-        plot(f"{figure.title} - {scale} scale", crops, drawn, people, chosen).savefig(outputs["figure"], **SVG)
+        drawing = plot(f"{figure.title} - {scale} scale", crops, drawn, people, chosen, first.aspect)
+        drawing.savefig(outputs["figure"], **SVG)
     return {"people": len(crops), "device": devices.name(device)}
 
 
@@ -109,20 +114,25 @@ def maps_of(
     """The columns of one network, by their numbers. Of all channels only what is drawn is kept: of MPII's people they
     would fill the memory."""
     network = trained(recipe, weights, device)
-    names, parts = dict[int, str](), {number: list[Tensor]() for number in columns}
+    names, shifts, parts = dict[int, str](), dict[int, float](), {number: list[Tensor]() for number in columns}
     with torch.inference_mode():
         for images in images_of(recipe, network, crops, device):
             with devices.precision(recipe.compute, device):
                 outputs, attention = look(network, images)
             for number, column in columns.items():
-                names[number] = name_of(column, [*outputs, *attention])
-                parts[number].append(map_of(column, names[number], outputs, attention, recipe.codecs, skeleton).cpu())
+                names[number] = (name := name_of(column, [*outputs, *attention]))
+                maps = map_of(column, name, outputs, attention, recipe.codecs, skeleton).cpu()
+                parts[number].append(maps)
+                if name in outputs:
+                    grid = map_codec_of(name, recipe.codecs).recipe.grid
+                    shifts[number] = shift_of(grid, maps.shape[1], images.shape[2])
     return {
         number: Drawn(
             column,
             None if column.joint is None else skeleton.index(column.joint),
             names[number],
             torch.cat(parts[number]),
+            shifts.get(number, 0.0),
         )
         for number, column in columns.items()
     }
@@ -147,11 +157,11 @@ def map_of(
     name: str,
     outputs: Mapping[str, Tensor],
     attention: Mapping[str, Tensor],
-    codecs: Mapping[str, Codec],
+    codecs: Mapping[str, Codec | Points],
     skeleton: Skeleton,
 ) -> Tensor:
     """(B, h, w) of the joint of a column, or the maximum over all channels: a single one is drawn as it is."""
-    maps = codec_of(name, codecs).activate(outputs[name]) if name in outputs else attention[name].float()
+    maps = map_codec_of(name, codecs).activate(outputs[name]) if name in outputs else attention[name].float()
     if column.joint is None:
         return maps.amax(1)
     if maps.shape[1] != len(skeleton.joints):
@@ -164,7 +174,7 @@ def choose(figure: Maps, drawn: Sequence[Drawn], crops: Crops) -> tuple[list[int
     if figure.choose == "nearer" and figure.compared is not None:
         first, last = (drawn[number] for number in figure.compared)
         assert first.joint is not None
-        before, after = (distances_of(each.maps, crops, first.joint) for each in (first, last))
+        before, after = (distances_of(each.maps, crops, first.joint, each.shift) for each in (first, last))
         count = min(figure.people, int((~np.isnan(before)).sum()))
         people = [nearest_from_furthest(before, after, rank) for rank in range(count)]
         ends = f"{first.column.joint}, {first.column.title!r} to {last.column.title!r}"
@@ -179,16 +189,18 @@ def choose(figure: Maps, drawn: Sequence[Drawn], crops: Crops) -> tuple[list[int
 def write_values(writer: Writer, crops: Crops, drawn: Iterable[Drawn], people: Sequence[int]) -> None:
     """A line a map."""
     writer.writerow(COLUMNS)
-    for column, _, name, maps in drawn:
-        for i, values, place in zip(people, maps[people], peak_of(maps[people]), strict=True):
+    for column, _, name, maps, shift in drawn:
+        for i, values, place in zip(people, maps[people], peak_of(maps[people], shift), strict=True):
             x, y = (f"{each:.1f}" for each in place * crops.side[i] + crops.center[i])
             title, joint = column.title, column.joint or ""
             writer.writerow((crops.person[i], title, column.experiment, name, joint, x, y, f"{values.max():.4g}"))
 
 
-def plot(title: str, crops: Crops, drawn: Sequence[Drawn], people: Sequence[int], chosen: str) -> Drawing:
-    """A line a person: the image, then the columns."""
-    pictures = [picture(crops, person) for person in people]
+def plot(
+    title: str, crops: Crops, drawn: Sequence[Drawn], people: Sequence[int], chosen: str, aspect: float = 1.0
+) -> Drawing:
+    """A line a person: the image, then the columns. aspect: of the boxes."""
+    pictures = [picture(crops, person, aspect) for person in people]
     width = max(NARROWEST, *(SIDE * seen.aspect for seen in pictures))
     headings = [textwrap.wrap(each, int(width / LETTER)) for each in ("image", *map(heading, drawn))]
     filled = LINE + len(headings) * (width + GAP)
@@ -224,9 +236,9 @@ def show(axes: Axes, seen: Picture, crops: Crops, person: int, drawn: Drawn | No
     else:
         values = drawn.maps[person].numpy()
         under(axes, seen)
-        lay(axes, values, COLOURS, 0.8)
+        lay(axes, values, COLOURS, 0.8, drawn.shift)
         if drawn.joint is not None:
-            mark(axes, values, label_of(crops, person, drawn.joint))
+            mark(axes, values, label_of(crops, person, drawn.joint), drawn.shift)
         corner(axes, f"{values.min():.2g} to {values.max():.2g}")
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.set_axis_off()

@@ -8,7 +8,17 @@ import torch
 from matplotlib.figure import Figure as Drawing
 
 from posetables.data.people import Crops
-from posetables.stages.overlays import COLOURS, distances_of, label_of, lay, mark, nearest_from_furthest, peak_of
+from posetables.recipe import Grid
+from posetables.stages.figures.overlays import (
+    COLOURS,
+    distances_of,
+    label_of,
+    lay,
+    mark,
+    nearest_from_furthest,
+    peak_of,
+    shift_of,
+)
 
 
 @pytest.fixture
@@ -21,6 +31,7 @@ def crops() -> Crops:
         density=nothing,
         joints=np.full((2, 1, 2), (0.25, -0.25)),
         labelled=np.array([[True], [False]]),
+        visible=np.zeros((2, 1), bool),
         person=["a", "b"],
         center=np.zeros((2, 2)),
         side=nothing,
@@ -28,9 +39,24 @@ def crops() -> Crops:
 
 
 def test_the_maximum_of_a_map_is_placed_in_the_middle_of_its_cell() -> None:
-    maps = torch.zeros(1, 2, 4)
-    maps[0, 0, 3] = 1
-    np.testing.assert_allclose(peak_of(maps), [[0.375, -0.25]])
+    maps = torch.zeros(1, 4, 4)
+    maps[0, 1, 3] = 1
+    np.testing.assert_allclose(peak_of(maps), [[0.375, -0.125]])
+
+
+def test_a_map_that_is_not_square_has_the_height_of_the_box_for_its_unit() -> None:
+    maps = torch.zeros(1, 4, 3)
+    maps[0, 0, 2] = 1
+    np.testing.assert_allclose(peak_of(maps), [[0.25, -0.375]])  # cells are a quarter of the box
+
+
+@pytest.mark.parametrize(("grid", "pixel"), [("corners", 4 * 3), ("centres", 4 * 3 + 1.5)])
+def test_a_cell_stands_for_the_pixel_that_its_codec_says(grid: Grid, pixel: float) -> None:
+    """Of a map of 16 rows and an input of 64, whose pixel p is at (p + .5) / 64 - .5."""
+    maps = torch.zeros(1, 16, 16)
+    maps[0, 3, 3] = 1
+    place = (pixel + 0.5) / 64 - 0.5
+    np.testing.assert_allclose(peak_of(maps, shift_of(grid, 16, 64)), [[place, place]])
 
 
 def test_distances_are_in_sides_of_the_box_and_of_labelled_joints_alone(crops: Crops) -> None:
@@ -53,6 +79,12 @@ def test_a_cross_is_at_the_maximum_and_a_ring_at_the_label_if_there_is_one(
     places = {line.get_marker(): [(*line.get_xdata(), *line.get_ydata())] for line in axes.lines}
     assert places.pop("x") == [(-0.25, 0.25)]
     assert places.pop("o", []) == rings
+
+
+def test_a_map_covers_as_much_as_its_network_sees() -> None:
+    axes = Drawing().add_subplot()
+    lay(axes, np.zeros((4, 3)), COLOURS, 0.8)
+    np.testing.assert_allclose(axes.images[0].get_extent(), (-0.375, 0.375, 0.5, -0.5))
 
 
 def test_a_map_is_transparent_where_it_is_least() -> None:

@@ -11,10 +11,11 @@ import matplotlib as mpl
 from matplotlib.figure import Figure as Drawing
 
 from posetables.errors import InputError
-from posetables.stages.drawing import STYLE, SVG
+from posetables.stages.figures.page import STYLE, SVG
 
 if TYPE_CHECKING:
-    from posetables.recipe import Experiment, Trainings
+    from posetables.figures import Trainings
+    from posetables.recipe import Experiment
 
 INCHES = 5.0, 3.6
 

@@ -18,7 +18,7 @@ from matplotlib.patheffects import withStroke
 from posetables.data import skeletons
 from posetables.data.people import read_columns, read_crops
 from posetables.data.skeletons import Skeleton
-from posetables.stages.drawing import (
+from posetables.stages.figures.page import (
     LAYERS,
     SMOOTH,
     STYLE,
@@ -32,7 +32,8 @@ from posetables.stages.drawing import (
 )
 
 if TYPE_CHECKING:
-    from posetables.recipe import PoseRow, Poses, Tested
+    from posetables.figures import PoseRow, Poses
+    from posetables.recipe import Tested
 
 WIDTH, TALLEST, GAP, LINE = 11.0, 2.2, 0.04, 0.22
 """Inches: of the figure, of a picture, between pictures, of a line of text."""

@@ -15,12 +15,13 @@ from posetables.data import skeletons
 from posetables.errors import InputError
 from posetables.metrics.pck import correct
 from posetables.recipe import is_released, pick
-from posetables.stages.drawing import STYLE, SVG
+from posetables.stages.figures.page import STYLE, SVG
 from posetables.stages.score import read_pairs
 from posetables.stages.scoring import DISTANCES, MEASURES, METRICS
 
 if TYPE_CHECKING:
-    from posetables.recipe import Curves, Tested
+    from posetables.figures import Curves
+    from posetables.recipe import Tested
 
 COLUMNS, PANEL_INCHES = 3, (3.2, 3.4)
 

@@ -15,8 +15,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Drawing
 
 from posetables.data import skeletons
-from posetables.stages.draw_poses import LABELLED, Posed, errors_of, show, worst
-from posetables.stages.drawing import LAYERS, Picture
+from posetables.stages.figures.page import LAYERS, Picture
+from posetables.stages.figures.poses import LABELLED, Posed, errors_of, show, worst
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from posetables.data import skeletons
 from posetables.data.people import Crops
 from posetables.errors import InputError
-from posetables.recipe import Codec, MapColumn, Maps
-from posetables.stages.draw_maps import Drawn, choose, look, map_of, name_of
+from posetables.figures import MapColumn, Maps
+from posetables.recipe import Codec
+from posetables.stages.figures.maps import Drawn, choose, look, map_of, name_of
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -129,16 +130,17 @@ def test_a_single_map_is_no_joints() -> None:
 
 def nearer(people: int) -> tuple[list[int], str]:
     """Of four people the second has no label; the others' maxima move by 0, 2 and 1 cells towards it."""
-    maps = torch.zeros(2, 4, 1, 4)
+    maps = torch.zeros(2, 4, 4, 4)
     for person, (before, after) in enumerate([(3, 3), (3, 0), (2, 0), (1, 0)]):
-        maps[0, person, 0, before] = maps[1, person, 0, after] = 1
+        maps[0, person, 2, before] = maps[1, person, 2, after] = 1
     unused = np.zeros(4)
     crops = Crops(
         store=np.zeros((4, 3, 4, 4), np.uint8),
         row=np.arange(4),
         density=unused,
-        joints=np.full((4, 14, 2), (-0.375, 0)),
+        joints=np.full((4, 14, 2), (-0.375, 0.125)),
         labelled=np.repeat([[True], [False], [True], [True]], 14, axis=1),
+        visible=np.zeros((4, 14), bool),
         person=list("abcd"),
         center=np.zeros((4, 2)),
         side=unused,

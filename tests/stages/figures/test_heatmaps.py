@@ -15,7 +15,7 @@ import yaml
 from posetables.data import skeletons
 from posetables.models.diffusion import diffuse
 from posetables.models.hcrn import Hierarchy, RefinementUnits
-from posetables.stages.draw_heatmaps import Moves, Outputs, steps_of
+from posetables.stages.figures.heatmaps import Moves, Outputs, steps_of
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -15,9 +15,10 @@ import yaml
 from posetables.cli import main
 from posetables.data import skeletons
 from posetables.errors import InputError
-from posetables.recipe import Curves, Split
+from posetables.figures import Curves
+from posetables.recipe import Split
 from posetables.recipe import Tested as Recipe
-from posetables.stages.draw_curves import draw
+from posetables.stages.figures.curves import draw
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -8,7 +8,7 @@ import pytest
 from posetables.data import skeletons
 from posetables.data.people import Crops
 from posetables.stages.crop import cut
-from posetables.stages.drawing import LAYERS, evenly_spaced, kinds_of_layers, picture
+from posetables.stages.figures.page import LAYERS, evenly_spaced, kinds_of_layers, picture
 
 SIDE = 100
 
@@ -17,7 +17,7 @@ def crops_of(image: np.ndarray, center: tuple[float, float], side: float, densit
     """One person, stored as the stage `crop` does."""
     store = cut(image, np.array(center), density / side, SIDE).transpose(2, 0, 1)[None]
     given = {"row": np.array([0]), "density": np.array([density]), "center": np.array([center])}
-    nobody = {"joints": np.zeros((1, 0, 2)), "labelled": np.zeros((1, 0), bool)}
+    nobody = {"joints": np.zeros((1, 0, 2)), **dict.fromkeys(("labelled", "visible"), np.zeros((1, 0), bool))}
     return Crops(store=store, person=["im0001"], side=np.array([side]), **given, **nobody)
 
 
@@ -42,6 +42,14 @@ def test_what_lies_outside_of_the_image_is_not_shown() -> None:
     assert seen.aspect == pytest.approx(1 / 3, abs=0.03)
     left, right, bottom, top = seen.extent
     np.testing.assert_allclose((left, right, bottom, top), (-1 / 6, 1 / 6, 0.5, -0.5), atol=0.03)
+
+
+@pytest.mark.parametrize("aspect", [0.75, 1.25])
+def test_a_box_that_is_not_square_keeps_its_height(aspect: float) -> None:
+    image = np.full((200, 200, 3), 200, np.uint8)
+    seen = picture(crops_of(image, (100, 100), 80, 80), 0, aspect)
+    assert seen.pixels.shape == (80, 80 * aspect, 3)
+    np.testing.assert_allclose(seen.extent, (-aspect / 2, aspect / 2, 0.5, -0.5))
 
 
 def test_an_empty_box_is_shown_whole() -> None:

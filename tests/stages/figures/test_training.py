@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from posetables.errors import InputError
+from posetables.figures import Trainings
 from posetables.params import Recipes
-from posetables.recipe import Trainings
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.draw_training import Point, draw, plot, points
+from posetables.stages.figures.training import Point, draw, plot, points
 
 if TYPE_CHECKING:
     from conftest import Project

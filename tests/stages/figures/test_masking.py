@@ -14,7 +14,7 @@ import yaml
 from torch import Tensor
 
 from posetables.data import masking, skeletons
-from posetables.data.augment import Sampler
+from posetables.data.augment import PIXELS, Sampler
 from posetables.data.codecs import Truth
 from posetables.data.loading import Batch
 from posetables.data.people import Crops, read_crops
@@ -23,8 +23,8 @@ from posetables.provenance.identity import closure
 from posetables.recipe import Augment, Experiment, Masking
 from posetables.stages import train
 from posetables.stages.artifacts import Artifacts
-from posetables.stages.draw_masking import COPIED, COVERED, Masked, frame, masked, pixels_of, seen
-from posetables.stages.drawing import Page
+from posetables.stages.figures.masking import COPIED, COVERED, Masked, frame, masked, pixels_of, seen
+from posetables.stages.figures.page import Page
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -80,7 +80,7 @@ def image_of(*joints: tuple[float, float]) -> tuple[Tensor, Truth]:
     """An image of random colours and a person whose other joints nobody labelled."""
     known = torch.arange(14)[None] < len(joints)
     xy = torch.tensor([[*joints, *[(0.0, 0.0)] * (14 - len(joints))]])
-    return torch.rand(1, 3, SIDE, SIDE) - 0.5, Truth(joints=xy, labelled=known, size=SIDE)
+    return torch.rand(1, 3, SIDE, SIDE) - 0.5, Truth(joints=xy, labelled=known, visible=known, size=SIDE)
 
 
 def picture(images: Tensor, truth: Truth, kind: str, *, background: float = 0.5) -> Masked:
@@ -119,6 +119,16 @@ def test_both_kinds_are_drawn_whatever_the_share_of_each_is(kind: str, backgroun
     assert uneven.patches == even.patches
 
 
+def test_colours_are_red_green_blue_whatever_the_order_that_the_network_sees() -> None:
+    """A crop that is red."""
+    crop = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    crop[0, 0] = 200
+    for pixels in PIXELS:
+        sampler = Sampler(pixels, CPU)
+        images = sampler(crop, torch.tensor([4.0]), torch.eye(2)[None], (4, 4))
+        np.testing.assert_array_equal(pixels_of(images, sampler)[0, 1, 1], (200, 0, 0))
+
+
 def test_the_image_itself_stays_as_it_is() -> None:
     images, truth = image_of((20, 30))
     before = images.clone()
@@ -147,9 +157,10 @@ def crops_of(recipe: Experiment) -> Crops:
 def trained_on(recipe: Experiment, masks: Masking | None) -> tuple[Tensor, Truth]:
     """The people in a batch of the first epoch of a training that does not augment them."""
     crops, stage = crops_of(recipe), recipe.stage("main").model_copy(update={"masking": masks})
-    arrays = (crops.store[crops.row[PEOPLE]], crops.density[PEOPLE], crops.joints[PEOPLE], crops.labelled[PEOPLE])
+    names = ("density", "joints", "labelled", "visible")
+    arrays = (crops.store[crops.row[PEOPLE]], *(getattr(crops, name)[PEOPLE] for name in names))
     batch = Batch(0, np.array(PEOPLE), *map(torch.from_numpy, arrays))
-    return train.Batches(as_it_is(recipe), stage, SIDE, 16, 0, CPU)(batch)
+    return train.Batches(as_it_is(recipe), stage, (SIDE, SIDE), 16, 0, CPU)(batch)
 
 
 def test_the_input_is_that_of_the_training_without_augmentation(project: Project) -> None:
