@@ -219,7 +219,7 @@ def columns_with_protocols(table: dict[str, Any]) -> None:
     table["hcrn_table1"].pop("total")
 
 
-def tested_in(column: str, experiment: str) -> str:
+def way_in(column: str, experiment: str) -> str:
     recipes = Recipes()
     return recipes.protocol_in(recipes.table("hcrn_table1"), "HG", column, experiment)
 
@@ -232,15 +232,15 @@ def with_columns(project: Project) -> Project:
 
 
 def test_a_column_says_how_its_networks_are_tested(with_columns: Project) -> None:
-    assert tested_in("Avg", "hcrn/lsp-pc/hg") == "plain"
+    assert way_in("Avg", "hcrn/lsp-pc/hg") == "plain"
 
 
 def test_a_network_that_does_not_know_the_way_of_its_column_is_tested_as_the_table_says(with_columns: Project) -> None:
-    assert tested_in("Avg", "hcrn/lsp-pc/hg-hcrn") == "pyramid3"
+    assert way_in("Avg", "hcrn/lsp-pc/hg-hcrn") == "pyramid3"
 
 
 def test_in_other_columns_networks_are_tested_as_the_table_says(with_columns: Project) -> None:
-    assert tested_in("Head", "hcrn/lsp-pc/hg") == "pyramid3"
+    assert way_in("Head", "hcrn/lsp-pc/hg") == "pyramid3"
 
 
 def test_a_way_that_no_network_of_a_column_knows_is_told(with_columns: Project) -> None:

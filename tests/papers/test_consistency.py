@@ -112,6 +112,17 @@ def test_a_number_that_is_printed_in_parts_is_compared() -> None:
     assert len(finding.places) == 3
 
 
+def test_columns_that_differ_in_the_way_of_testing_may_differ_in_their_numbers() -> None:
+    # Graph-PCNN Tables 1 and 3: AP of both stages of a network, and of the second again.
+    table, numbers = a_table("t1", "oks", ("AP", "stage1"), None, {"A": "64.6 61.1"})
+    first = table.columns["AP"].model_copy(update={"protocol": "quarter"})
+    stages = table.model_copy(update={"columns": {**table.columns, "stage1": first}})
+    same = {"A": {"t1": "A", "t2": "B"}}
+    assert found("method", (stages, numbers), a_table("t2", "oks", ("AP",), None, {"B": "64.6"}), methods=same) == ()
+    (finding,) = found("method", (stages, numbers), a_table("t2", "oks", ("AP",), None, {"B": "61.1"}), methods=same)
+    assert {place.column for place in finding.places} == {"AP"}
+
+
 def test_a_row_with_the_digits_of_another_split_is_found() -> None:
     test = a_table("p_test", "pck", JOINTS, None, {"A": "97.9 95.1 89.9 85.3 89.4 85.7 81.9"})
     val = a_table("p_val", "pck", JOINTS, None, {"A": "97.3 95.2 89.9 85.3 89.4 84.7 80.9"})

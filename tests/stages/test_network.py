@@ -239,7 +239,7 @@ def test_people_with_the_networks_own_joints_are_tested_by_all_maps_in_order() -
 
 def test_a_joint_of_which_there_is_no_map_is_told() -> None:
     recipe = HCRN.model_copy(update={"skeleton": "mpii"})
-    with pytest.raises(InputError, match="hg: maps_of: lsp has no pelvis, which mpii has; train on its joints"):
+    with pytest.raises(InputError, match="hg: maps_of: lsp has no pelvis, a joint of mpii; train on its joints"):
         networks.taken(recipe)
 
 

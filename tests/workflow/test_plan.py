@@ -54,7 +54,7 @@ def test_an_unknown_scale_is_refused(snakemake: Snakemake) -> None:
     assert "results/light/tables/hcrn_table1.csv" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("item", ["mca_lsp", "mssa_lsp"])
+@pytest.mark.parametrize("item", ["phr_lsp", "gpcnn_lsp"])
 def test_committed_evidence_is_finished_without_the_files_behind_it(snakemake: Snakemake, item: str) -> None:
     done = snakemake("-n", f"results/lite/tables/{item}.csv")
     assert done.returncode == 0, done.stderr

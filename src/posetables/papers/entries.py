@@ -28,7 +28,7 @@ class Entry:
     split: str
     metric: str
     key: tuple[str, ...]
-    """What its column holds: the key that our number would be read by, with the protocol where the column has its own."""
+    """What its column holds: the key that our number would be read by, with the protocol if the column has its own."""
 
     def is_like(self, other: Entry) -> bool:
         """Whether both measure the same on one data set; a metric that is printed without its setting may be any."""

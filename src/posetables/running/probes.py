@@ -79,7 +79,8 @@ def _timing(artifact: Artifact, request: Request) -> Path:
         recipe["optimizer"] = stage["optimizer"]["name"]
         recipe["processes"] = request.nodes * request.processes
     else:
-        recipe["protocol"] = [artifact.recipe["protocol"][key] for key in ("scales", "pyramid", "flip")]
+        timed = ("scales", "pyramid", "flip", "decode", "kernel", "refine")
+        recipe["protocol"] = [artifact.recipe["protocol"][key] for key in timed]
     return _file([artifact.stage, recipe, _code(artifact)])
 
 
