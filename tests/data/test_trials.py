@@ -30,7 +30,7 @@ def test_a_perturbed_person_is_read_where_the_new_box_lies(trial: Trial, axis: i
     density, center, side = np.array([64.0, 50.0]), np.array([[30.0, 40.0], [7.5, 8.25]]), np.array([200.0, 50.0])
     shown = perturbed(Shown(crops, torch.tensor(density, dtype=torch.float32), center, side), trial)
     images = Sampler("centred", torch.device("cpu"))(shown.crops, shown.density, torch.eye(2).expand(2, 2, 2), (16, 16))
-    read = (images[:, 0].numpy() + PIXELS["centred"][0][0]) * 255
+    read = (images[:, 0].numpy() + PIXELS["centred"][0][0][0]) * 255
     for person in range(2):
         inside = (np.arange(16) + 0.5) / 16 - 0.5
         on_image = shown.center[person, axis] + inside * shown.side[person]
