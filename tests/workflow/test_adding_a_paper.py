@@ -54,14 +54,14 @@ def test_the_audit_leads_from_its_number_to_its_people(extended: Path, run_in: R
     command = ("posetables", "audit", "plain_lsp", "--row", "HRNet-W32", "--column", "Wrist", "--scale", "mini")
     audited = run_in(extended, *command)
     assert audited.returncode == 0, audited.stdout
-    for part in ("tables/plain_lsp", "train/plain/lsp/hrnet", "data/raw/mini/lsp"):
+    for part in ("plain_lsp.csv", "results/mini/train/plain/lsp/hrnet/", "data/raw/mini/lsp/"):
         assert part in audited.stdout
 
 
 def test_a_cluster_is_planned_for_it_at_the_scale_of_papers(extended: Path, run_in: Run) -> None:
     planned = run_in(extended, "posetables", "plan", "plain_lsp")
     assert planned.returncode == 0, planned.stdout + planned.stderr
-    assert "plain/lsp/hrnet" in planned.stdout
+    assert re.search(r"^train +1 ", planned.stdout, re.MULTILINE)
 
 
 def test_what_the_five_papers_have_made_stays_as_it_is(extended: Path, run_in: Run) -> None:
