@@ -238,7 +238,7 @@ def test_a_cell_is_regenerated_to_the_same_bytes(folder: Path) -> None:
 
 
 def test_a_difference_is_traced_to_the_first_artifact_that_differs(folder: Path) -> None:
-    replace("src/posetables/stages/predict.py", "cells + 0.5", "cells + 1.5")(folder)
+    replace("src/posetables/stages/predict.py", "boxes + shown.center", "boxes + 1.0 + shown.center")(folder)
     code, told = run(
         folder, "posetables", "regenerate", "hcrn_table1", "--row", "VGG16-HCRN", "--column", "Avg",
         "--from", "predict", "--scale", "mini",
