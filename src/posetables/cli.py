@@ -276,13 +276,11 @@ def score(artifacts: Artifacts, options: argparse.Namespace) -> None:
     artifact = artifacts.score(options.experiment, name, options.seed)
 
     def run(inputs: Mapping[str, Mapping[str, Path]], outputs: Mapping[str, Path]) -> Mapping[str, Any]:
-        if "oks" in recipe.metrics and isinstance(recipe, Experiment):
+        if "oks" in recipe.metrics or "boxes" in inputs:
             from posetables.stages import score_coco
 
-            return score_coco.score_poses(recipe, inputs, outputs)
-        if "boxes" in inputs:
-            from posetables.stages import score_coco
-
+            if isinstance(recipe, Experiment):
+                return score_coco.score_poses(recipe, inputs, outputs)
             return score_coco.score_boxes(recipe, inputs, outputs)
         from posetables.stages import score as stage
 

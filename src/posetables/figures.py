@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from posetables.recipe import Params
+
+
+def each_once(names: Iterable[str | None]) -> tuple[str, ...]:
+    """The experiments among names, in their order."""
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def unless(leaves_out: Callable[[str], bool], name: str | None) -> str | None:
+    """An experiment; nothing, if a scale leaves it out."""
+    return None if name is None or leaves_out(name) else name
 
 
 class Panel(Params):
@@ -30,9 +40,7 @@ class Curves(Params):
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        """Those that are drawn, each once."""
-        rows = (row for panel in self.panels.values() for row in panel.rows.values())
-        return tuple(dict.fromkeys(row for row in rows if row is not None))
+        return each_once(name for panel in self.panels.values() for name in panel.rows.values())
 
     def without(self, leaves_out: Callable[[str], bool]) -> Self:
         """The same without the experiments that a scale leaves out."""
@@ -71,15 +79,11 @@ class Poses(Params):
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        """Those that are drawn, each once."""
-        return tuple(dict.fromkeys(row.experiment for row in self.rows if row.experiment is not None))
+        return each_once(row.experiment for row in self.rows)
 
     def without(self, leaves_out: Callable[[str], bool]) -> Self:
         """The same without the experiments that a scale leaves out."""
-        rows = tuple(
-            row.model_copy(update={"experiment": None}) if row.experiment and leaves_out(row.experiment) else row
-            for row in self.rows
-        )
+        rows = tuple(row.model_copy(update={"experiment": unless(leaves_out, row.experiment)}) for row in self.rows)
         return self.model_copy(update={"rows": rows})
 
 
@@ -120,12 +124,11 @@ class Trainings(Params):
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        """Those that are drawn, each once."""
-        return tuple(dict.fromkeys(row for row in self.rows.values() if row is not None))
+        return each_once(self.rows.values())
 
     def without(self, leaves_out: Callable[[str], bool]) -> Self:
         """The same without the experiments that a scale leaves out."""
-        rows = {row: None if name is None or leaves_out(name) else name for row, name in self.rows.items()}
+        rows = {row: unless(leaves_out, name) for row, name in self.rows.items()}
         return self.model_copy(update={"rows": rows})
 
 
@@ -156,8 +159,7 @@ class Maps(Params):
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        """Those that are drawn, each once."""
-        return tuple(dict.fromkeys(column.experiment for column in self.columns))
+        return each_once(column.experiment for column in self.columns)
 
     @property
     def compared(self) -> tuple[int, int] | None:
@@ -191,12 +193,11 @@ class Masks(Params):
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        return () if self.experiment is None else (self.experiment,)
+        return each_once([self.experiment])
 
     def without(self, leaves_out: Callable[[str], bool]) -> Self:
         """The same without an experiment that a scale leaves out."""
-        left_out = self.experiment is not None and leaves_out(self.experiment)
-        return self.model_copy(update={"experiment": None}) if left_out else self
+        return self.model_copy(update={"experiment": unless(leaves_out, self.experiment)})
 
 
 class Sweep(Params):
@@ -215,12 +216,11 @@ class Sweep(Params):
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        """Those that are drawn, each once."""
-        return tuple(dict.fromkeys(row for row in self.rows.values() if row is not None))
+        return each_once(self.rows.values())
 
     def without(self, leaves_out: Callable[[str], bool]) -> Self:
         """The same without the experiments that a scale leaves out."""
-        rows = {row: None if name is None or leaves_out(name) else name for row, name in self.rows.items()}
+        rows = {row: unless(leaves_out, name) for row, name in self.rows.items()}
         return self.model_copy(update={"rows": rows})
 
 
@@ -238,12 +238,11 @@ class GuidedPoints(Params):
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        return () if self.experiment is None else (self.experiment,)
+        return each_once([self.experiment])
 
     def without(self, leaves_out: Callable[[str], bool]) -> Self:
         """The same without an experiment that a scale leaves out."""
-        left_out = self.experiment is not None and leaves_out(self.experiment)
-        return self.model_copy(update={"experiment": None}) if left_out else self
+        return self.model_copy(update={"experiment": unless(leaves_out, self.experiment)})
 
 
 Figure = Curves | Poses | Heatmaps | Trainings | Maps | Masks | Sweep | GuidedPoints

@@ -522,6 +522,7 @@ def test_bf16_keeps_the_places_of_points_and_gives_nearly_the_same_numbers() -> 
     assert (found - expected).std() / expected[..., 2:].std() < 0.05
 
 
+@pytest.mark.usefixtures("deterministic")
 def test_two_runs_from_one_seed_give_the_same_gradients_under_deterministic_kernels() -> None:
     def gradients() -> list[Tensor]:
         network = tiny()
@@ -529,11 +530,7 @@ def test_two_runs_from_one_seed_give_the_same_gradients_under_deterministic_kern
         (found["points"].square().mean() + found["heatmaps"].square().mean()).backward()
         return [parameter.grad for parameter in network.parameters()]
 
-    torch.use_deterministic_algorithms(True)
-    try:
-        assert all(torch.equal(first, second) for first, second in zip(gradients(), gradients(), strict=True))
-    finally:
-        torch.use_deterministic_algorithms(False)
+    assert all(torch.equal(first, second) for first, second in zip(gradients(), gradients(), strict=True))
 
 
 # Refusals

@@ -141,29 +141,6 @@ def test_branches_have_strides_4_to_32_and_maps_the_finest(size: tuple[int, int]
     assert network.head(features).shape == (2, 5, size[0] // 4, size[1] // 4)
 
 
-def test_heatmaps_are_the_head_of_the_last_stage_of_the_trunk() -> None:
-    network, images = small().eval(), torch.randn(2, 3, 64, 64)
-    heatmaps = network(images)["heatmaps"]
-    assert torch.equal(heatmaps, network.head(network.stage(network.trunk(images))))
-
-
-def test_another_last_stage_with_the_same_weights_gives_the_same_features() -> None:
-    network = small(modules=2).eval()
-    own = network.state_dict()
-    last = network.last_stage().eval()
-    last.load_state_dict({name: own[name] for name in last.state_dict()})
-    branches = network.trunk(torch.randn(2, 3, 64, 64))
-    assert torch.equal(last(branches), network.stage(branches))
-
-
-def test_another_last_stage_has_weights_of_its_own() -> None:
-    network = small()
-    last = network.last_stage()
-    first, own = (each.stage4[0].branches[0][0].conv1.weight for each in (last, network))
-    assert not torch.equal(first, own)
-    assert not {id(weight) for weight in last.parameters()} & {id(weight) for weight in network.parameters()}
-
-
 def test_the_last_stage_leaves_the_branches_that_it_reads_as_they_are() -> None:
     network = small()
     branches = network.trunk(torch.randn(2, 3, 64, 64))

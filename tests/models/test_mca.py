@@ -362,19 +362,16 @@ def test_every_bias_of_the_mean_fields_potentials_receives_a_gradient() -> None:
     assert all((gradient.abs() > 1e-12).all() for gradient in biases.values())  # below are errors of rounding
 
 
+@pytest.mark.usefixtures("deterministic")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bf16_and_channels_last_give_nearly_the_same_maps_under_deterministic_kernels(name: str) -> None:
     # Smooth as photographs are: white noise averages out, and batch normalisation would amplify the rounding.
     images = F.interpolate(torch.randn(4, 3, 8, 8), size=(128, 128), mode="bilinear")
     network = small(name, features=32)
     expected = network(images)
-    torch.use_deterministic_algorithms(True)
-    try:
-        network = network.to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            maps = step(network, images.contiguous(memory_format=torch.channels_last))
-    finally:
-        torch.use_deterministic_algorithms(False)
+    network = network.to(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        maps = step(network, images.contiguous(memory_format=torch.channels_last))
     for key, value in maps.items():
         assert (value.float() - expected[key]).std() < 0.15 * expected[key].std()
 

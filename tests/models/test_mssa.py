@@ -251,6 +251,7 @@ def test_bf16_and_channels_last_regress_the_same_maps_to_nearly_the_same() -> No
     assert max(differences(regressed, expected)) < 0.15
 
 
+@pytest.mark.usefixtures("deterministic")
 def test_two_runs_from_one_seed_give_the_same_gradients_under_deterministic_kernels() -> None:
     def gradients() -> list[Tensor]:
         network = small("mss-msr").to(memory_format=torch.channels_last)
@@ -258,11 +259,7 @@ def test_two_runs_from_one_seed_give_the_same_gradients_under_deterministic_kern
             step(network)
         return [parameter.grad for parameter in network.parameters()]
 
-    torch.use_deterministic_algorithms(True)
-    try:
-        assert all(torch.equal(first, second) for first, second in zip(gradients(), gradients(), strict=True))
-    finally:
-        torch.use_deterministic_algorithms(False)
+    assert all(torch.equal(first, second) for first, second in zip(gradients(), gradients(), strict=True))
 
 
 # Refusals

@@ -373,6 +373,7 @@ def test_bf16_and_channels_last_give_nearly_the_same_maps(backbone: str) -> None
     assert max(differences.values()) < 0.15, differences
 
 
+@pytest.mark.usefixtures("deterministic")
 @pytest.mark.parametrize("backbone", NARROW)
 def test_two_runs_from_one_seed_give_the_same_gradients_under_deterministic_kernels(backbone: str) -> None:
     def gradients() -> list[Tensor]:
@@ -380,11 +381,7 @@ def test_two_runs_from_one_seed_give_the_same_gradients_under_deterministic_kern
         loss(network, torch.randn(2, 3, 32, 32), 0).backward()
         return [parameter.grad for parameter in network.parameters()]
 
-    torch.use_deterministic_algorithms(True)
-    try:
-        assert all(torch.equal(first, second) for first, second in zip(gradients(), gradients(), strict=True))
-    finally:
-        torch.use_deterministic_algorithms(False)
+    assert all(torch.equal(first, second) for first, second in zip(gradients(), gradients(), strict=True))
 
 
 # Refusals

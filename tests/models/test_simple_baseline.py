@@ -75,28 +75,6 @@ def test_maps_have_stride_4(size: tuple[int, int]) -> None:
     assert network.head(features).shape == (2, 5, size[0] // 4, size[1] // 4)
 
 
-def test_heatmaps_are_the_head_of_the_last_stage_of_the_trunk() -> None:
-    network, images = small().eval(), torch.randn(2, 3, 64, 64)
-    heatmaps = network(images)["heatmaps"]
-    assert torch.equal(heatmaps, network.head(network.stage(network.trunk(images))))
-
-
-def test_another_last_stage_with_the_same_weights_gives_the_same_features() -> None:
-    network = small(blocks=2).eval()
-    own = network.state_dict()
-    last = network.last_stage().eval()
-    last.load_state_dict({name: own[name] for name in last.state_dict()})
-    x = network.trunk(torch.randn(2, 3, 64, 64))
-    assert torch.equal(last(x), network.stage(x))
-
-
-def test_another_last_stage_has_weights_of_its_own() -> None:
-    network = small()
-    last = network.last_stage()
-    assert not torch.equal(last.deconv_layers[0].weight, network.deconv_layers[0].weight)
-    assert not {id(weight) for weight in last.parameters()} & {id(weight) for weight in network.parameters()}
-
-
 def test_a_last_stage_of_resnet50_has_the_parameters_of_layer4_and_three_deconvolutions() -> None:
     bottleneck = 2048 * 512 + 9 * 512 * 512 + 512 * 2048 + 2 * (512 + 512 + 2048)
     first = bottleneck - 1024 * 512 + 1024 * 2048 + 2 * 2048
