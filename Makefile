@@ -58,8 +58,9 @@ $(INSTALLED):
 	@# A .venv that was moved with its folder, or never finished, would run somebody else's code.
 	@grep -qsF '$(CURDIR)/$(BIN)/python' $(BIN)/pip || $(PYTHON) -m venv --clear .venv
 	@rm -f .venv/.installed-*
+	@# Compiled now: where PYTHONDONTWRITEBYTECODE is set, every process would compile all of torch again.
 	@echo 'installing into .venv ...'
 	@$(BIN)/python -m pip install -q -c constraints.txt uv \
-	&& UV_FIND_LINKS=$(FIND_LINKS) $(BIN)/uv pip install -q --python $(BIN)/python $(PACKAGES) \
+	&& UV_FIND_LINKS=$(FIND_LINKS) $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python $(PACKAGES) \
 	|| $(BIN)/python -m pip install -q $(PACKAGES)
 	@touch $@

@@ -32,7 +32,9 @@ def write_clone(folder: Path) -> Path:
 
 def environment_of(folder: Path, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The programs of this environment, on the package of a clone."""
-    return {name: value for name, value in outer.items() if name != "POSETABLES_MIRROR"} | {
+    # Without bytecode, which some images forbid, every process of a workflow compiles the package anew.
+    dropped = {"POSETABLES_MIRROR", "PYTHONDONTWRITEBYTECODE"}
+    return {name: value for name, value in outer.items() if name not in dropped} | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), outer["PATH"]]),
         "PYTHONPATH": str(folder / "src"),
         "DVC_SITE_CACHE_DIR": str(folder / ".dvc/tmp/site"),  # else DVC leaves things in /var/tmp

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from engines import environment_of
 from posetables.provenance.hashes import sha256
 
 pytestmark = pytest.mark.slow
@@ -33,10 +34,8 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 def start(folder: Path, program: str, *arguments: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
-    environment.pop("POSETABLES_MIRROR", None)
     return subprocess.Popen(
-        [Path(sys.executable).with_name(program), *arguments], cwd=folder, env=environment, text=True,
+        [Path(sys.executable).with_name(program), *arguments], cwd=folder, env=environment_of(folder), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 
