@@ -62,6 +62,7 @@ def forget() -> None:
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
     monkeypatch.setattr(identity, "PACKAGE", "package")
     monkeypatch.setattr(identity, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
     yield Package(tmp_path / "package")
     forget()
 

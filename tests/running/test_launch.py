@@ -38,12 +38,6 @@ def test_gpus_of_several_nodes_are_counted_by_node() -> None:
     assert "gpu" not in asked
 
 
-def test_every_resource_is_one_that_the_rules_know() -> None:
-    everything = {"nodes": 2, "gpu": 2, "gpu_model": "a100", "processes": 2}
-    assert launch.resources(ONE.model_copy(update=everything), 8, 1).keys() <= set(launch.NAMES)
-    assert launch.resources(ONE.model_copy(update={"gpu_model": "a100"}), 8, 1).keys() <= set(launch.NAMES)
-
-
 def test_one_process_is_started_by_nothing() -> None:
     assert launch.launch(ONE, 8) == ""
 

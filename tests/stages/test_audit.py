@@ -162,9 +162,11 @@ def test_a_table_that_other_code_made_is_not_rendered_again_and_this_is_told(
 ) -> None:
     from posetables.provenance import identity
 
-    true = identity._tree_hash
+    true = identity._syntax
     moved = "posetables.papers.verdict"
-    monkeypatch.setattr(identity, "_tree_hash", lambda name: "another" if name == moved else true(name))
+    monkeypatch.setattr(
+        identity, "_syntax", lambda name: true(name)._replace(tree="another") if name == moved else true(name)
+    )
     code, told = audit("hcrn_table1")
     assert code == 0
     assert [each["note"] for each in told["artifacts"] if each["note"]] == ["not rendered again: other code made it"]

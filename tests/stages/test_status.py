@@ -95,8 +95,10 @@ def test_a_changed_published_number_touches_the_table_alone(status: Status, with
 def test_changed_code_moves_what_can_reach_it_and_is_named(
     status: Status, monkeypatch: pytest.MonkeyPatch, module: str, moved: set[str]
 ) -> None:
-    true = identity._tree_hash
-    monkeypatch.setattr(identity, "_tree_hash", lambda name: "another" if name == module else true(name))
+    true = identity._syntax
+    monkeypatch.setattr(
+        identity, "_syntax", lambda name: true(name)._replace(tree="another") if name == module else true(name)
+    )
     found = status()
     assert states(found) == moved
     for state, why in found.values():

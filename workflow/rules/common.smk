@@ -26,6 +26,10 @@ scratch.keep_setting()
 
 RECIPES = Recipes()
 ARTIFACTS = {scale: Artifacts(RECIPES, scale) for scale in SCALES}
+# Resources that any job of any scale asks for: each is a function that Snakemake calls for every job of a plan.
+ASKED = {
+    name for scale in SCALES for _, each in RECIPES.scale(scale).resources for name in launch.resources(each, 1, 1)
+}
 
 
 # The program takes the place of the shell, so that nothing stands between it and the signal that asks it to stop.
@@ -138,7 +142,7 @@ def asks(request_of):
 
         return amount
 
-    return {name: named(name) for name in launch.NAMES}
+    return {name: named(name) for name in ASKED}
 
 
 def request(wildcards, request_of):

@@ -31,6 +31,8 @@ rule predict_people:
         "results/{inside}predictions/{experiment}/seed{seed}/{protocol}.manifest.json",
     log:
         "logs/{inside}predict/{experiment}/seed{seed}/{protocol}.log",
+    wildcard_constraints:
+        experiment="(?!released/).+",
     group:
         "test"
     threads: cpus_of("predict")
@@ -55,9 +57,6 @@ rule adopt_predictions:
         scale=scale_of,
     shell:
         "posetables adopt released/{wildcards.setup}/{wildcards.method} --scale {params.scale} --log {log}"
-
-
-ruleorder: adopt_predictions > predict_people
 
 
 rule score_predictions:

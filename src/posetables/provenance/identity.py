@@ -7,13 +7,14 @@ the stage imports, transitively, inside the package: a comment changes nothing, 
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from posetables.provenance.syntax import Import, Syntax, syntax
 
 PACKAGE = "posetables"
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ def code_identity(modules: Iterable[str]) -> str:
 
 def code(modules: Iterable[str]) -> dict[str, str]:
     """`modules` and all that they import inside the package -> hash of each one's syntax tree."""
-    return {name: _tree_hash(name) for name in sorted(closure(modules))}
+    return {name: _syntax(name).tree for name in sorted(closure(modules))}
 
 
 def closure(modules: Iterable[str]) -> set[str]:
@@ -60,37 +61,19 @@ def closure(modules: Iterable[str]) -> set[str]:
 
 
 @functools.cache
-def _source(module: str) -> ast.Module:
+def _syntax(module: str) -> Syntax:
     path = _path(module)
     if path is None:
         raise ModuleNotFoundError(f"{module}: no such module in the package")
-    return ast.parse(path.read_bytes())
-
-
-@functools.cache
-def _tree_hash(module: str) -> str:
-    tree = _source(module)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [line for line in node.body if not _is_text(line)] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def _is_text(node: ast.stmt) -> bool:
-    """Docstrings, and the strings under attributes that serve as theirs."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return syntax(path.read_bytes())
 
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
     names = _above(module)
-    for node in _running(_source(module)):
-        if isinstance(node, ast.Import):
-            names.extend(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = _base(module, node)
-            names.append(base)
-            names.extend(f"{base}.{alias.name}" for alias in node.names)
+    for each in _syntax(module).imports:
+        base = _base(module, each)
+        names += [base, *(f"{base}.{name}" for name in each.names)]
     inside = {name for name in names if name.split(".")[0] == PACKAGE}
     return tuple(sorted(name for name in inside if _path(name)))
 
@@ -101,25 +84,13 @@ def _above(module: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def _base(module: str, node: ast.ImportFrom) -> str:
-    """The module that `from ... import` names, relative or not."""
-    if not node.level:
-        return node.module or ""
+def _base(module: str, each: Import) -> str:
+    """The module that an import names, relative or not."""
+    if not each.level:
+        return each.module
     path = _path(module)
     package = module.split(".") if path is not None and path.name == "__init__.py" else module.split(".")[:-1]
-    return ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
-
-
-def _running(node: ast.AST) -> Iterable[ast.AST]:
-    """All nodes below `node` except the bodies of `if TYPE_CHECKING`."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
-            for other in child.orelse:
-                yield other
-                yield from _running(other)
-            continue
-        yield child
-        yield from _running(child)
+    return ".".join([*package[: len(package) - each.level + 1], *([each.module] if each.module else [])])
 
 
 @functools.cache

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from posetables.schemas import Request
 
-NAMES = ("cpus_per_task", "mem_mb", "runtime", "gpu", "gpu_model", "gres", "nodes", "mpi", "tasks", "tasks_per_gpu")
-"""Resources of snakemake-executor-plugin-slurm that `resources` may set."""
 MOST = 3
 """Memory and time grow with each attempt, up to this many times what was asked for first: a request that no node can
 meet would wait for ever."""
@@ -20,7 +18,7 @@ def cpus(request: Request, threads: int) -> int:
 
 
 def resources(request: Request, threads: int, attempt: int) -> dict[str, int | str]:
-    """Resources of one job by their names in the plugin, for its first (1) or a later attempt."""
+    """Resources of one job by their names in snakemake-executor-plugin-slurm, for its first (1) or a later attempt."""
     growth = min(attempt, MOST)
     asked: dict[str, int | str] = {
         "nodes": request.nodes,  # else GPUs of one job may lie on several
