@@ -21,14 +21,15 @@ run: setup
 # As long as all the others together, and only for whoever has Slurm: what goes wrong on a cluster.
 FAULTS := $(addprefix tests/cluster/,test_faults.py test_watch.py test_dvc.py)
 
-test: lint
-	$(BIN)/pytest $(FAULTS:%=--ignore=%)
+test: lint quick
+	$(BIN)/pytest -m slow $(FAULTS:%=--ignore=%)
 
 faults: setup
 	$(BIN)/pytest $(FAULTS)
 
+# As many at once as there are cores; workflows take all of them anyway.
 quick: setup
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check

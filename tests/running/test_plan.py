@@ -185,7 +185,7 @@ def test_a_cpu_measures_nothing_of_what_asks_for_a_gpu(planned: Planned, with_ta
 def test_without_a_measurement_the_declared_run_time_counts(planned: Planned) -> None:
     forget("train", "predictions", "scores")
     (found,) = trainings(planned(ROW))
-    assert (found["origin"], found["seconds"]) == ("declared", 5 * 60)
+    assert (found["origin"], found["seconds"]) == ("declared", 10 * 60)
     assert found["basis"] == "mini.resources.train.runtime"
 
 
