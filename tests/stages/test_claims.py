@@ -118,6 +118,14 @@ def test_as_many_people_for_one_as_for_the_other_are_undecided(bench: Bench) -> 
     assert bench.judge(cell(A, "score"), cell(B, "score"))[0].verdict == "undecided"
 
 
+def test_two_networks_that_find_nobody_are_undecided_whatever_the_claim_says_of_their_difference(bench: Bench) -> None:
+    bench.scored("A", np.zeros(PEOPLE))
+    bench.scored("B", np.zeros(PEOPLE))
+    five_points = Part("a-beats-b", A, B, "difference", 4.95, 5.05)
+    _, tested = bench.judge(cell(A, "score"), cell(B, "score"), five_points)
+    assert (tested.verdict, tested.reason, tested.effect) == ("undecided", "neither scores anything", None)
+
+
 def test_the_same_people_give_a_tighter_interval_than_two_groups_of_people(bench: Bench) -> None:
     bench.scored("A", some(0.5) | some(0.05, seed=2))
     bench.scored("B", some(0.5))

@@ -3,7 +3,8 @@
 `claims` (CSV) has a line for every claim, its columns the fields of `Outcome`; `parts` (CSV) one for every pair of
 cells that a claim compares, its columns those of `Trial`. Effects and intervals are at full precision. Scores are
 compared on the same people, costs as independent measurements (`stages.evidence`); a number that the paper cites is
-taken as exact but for its rounding, since nobody knows how it would move with other people.
+taken as exact but for its rounding, since nobody knows how it would move with other people. Where both are 0, nothing
+has been learnt that could tell them apart, and the interval would be that of a difference known for certain.
 
 The interval of a part is that of this part alone. A claim about seven joints is seven tests: one interval in twenty
 leaves out the true effect, so that a claim of many parts is contradicted by chance more often than a claim of one; look
@@ -112,12 +113,7 @@ def trial(part: Part, known: Mapping[Place, Known], scale: str, evidence: Eviden
     if (obstacle := _obstacle(part, known, scale)) is not None:
         found["verdict"], found["reason"] = obstacle
     else:
-        left, right = (_number(known[place], evidence) for place in (part.left, part.right))
-        effect = ratio(left, right) if part.quantity == "ratio" else total((left, right), (1, -1))
-        found = {"effect": effect.value, "low": effect.low, "high": effect.high, "artifacts": " ".join(effect.files)}
-        found["verdict"] = judge(effect.low, effect.high, part)
-        if len(effect.devices) > 1:
-            found |= {"verdict": "not comparable", "reason": f"timed on {' and on '.join(sorted(effect.devices))}"}
+        found = _tested(part, *(_number(known[place], evidence) for place in (part.left, part.right)))
     return Trial(
         claim=part.claim,
         item=part.left.item,
@@ -134,6 +130,18 @@ def trial(part: Part, known: Mapping[Place, Known], scale: str, evidence: Eviden
         rounding=reading.excused,
         **found,
     )
+
+
+def _tested(part: Part, left: Number, right: Number) -> dict[str, Any]:
+    """What two numbers say of a part."""
+    effect = ratio(left, right) if part.quantity == "ratio" else total((left, right), (1, -1))
+    found: dict[str, Any] = {"artifacts": " ".join(effect.files)}
+    if effect.draws is not None and left.value == right.value == 0:
+        return found | {"verdict": "undecided", "reason": "neither scores anything"}
+    found |= {"effect": effect.value, "low": effect.low, "high": effect.high}
+    if len(effect.devices) > 1:
+        return found | {"verdict": "not comparable", "reason": f"timed on {' and on '.join(sorted(effect.devices))}"}
+    return found | {"verdict": judge(effect.low, effect.high, part)}
 
 
 def _obstacle(part: Part, known: Mapping[Place, Known], scale: str) -> tuple[Verdict, str] | None:
