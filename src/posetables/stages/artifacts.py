@@ -25,48 +25,12 @@ from posetables.recipe import (
     ScaleName,
     Source,
     Split,
-    Stage,
     Table,
     is_detected,
     is_released,
     pick,
 )
-from posetables.stages import tabulate
-
-
-def _skeleton(name: str) -> str:
-    """Loaded by name, so that imports do not tell."""
-    return f"posetables.data.skeletons.{name}"
-
-
-def _detector(detector: Detector) -> tuple[str, ...]:
-    return () if detector.kind is None else (f"posetables.data.detectors.{detector.kind}",)
-
-
-def _network(experiment: Experiment) -> tuple[str, ...]:
-    shown = dict.fromkeys((_skeleton(experiment.skeleton), _skeleton(experiment.maps_of)))
-    return f"posetables.models.{experiment.network.paper}", *shown
-
-
-def _of_stage(stage: Stage) -> tuple[str, ...]:
-    """What some trainings run and others do not."""
-    named = {"posetables.data.masking": stage.masking, "posetables.stages.validation": stage.validation}
-    return tuple(module for module, used in named.items() if used is not None)
-
-
-def _of_training(experiment: Experiment) -> tuple[str, ...]:
-    points = any(codec.target == "points" for codec in experiment.codecs.values())
-    named = {"posetables.data.half_body": experiment.augment.half_body, "posetables.data.points": points}
-    return tuple(module for module, used in named.items() if used)
-
-
-def _of_protocol(protocol: Protocol) -> tuple[str, ...]:
-    """What some tests run and others do not."""
-    return () if protocol.decode == "interpolated" else ("posetables.stages.decode",)
-
-
-def _of_people(experiment: Experiment) -> tuple[str, ...]:
-    return tuple(_skeleton(part.skeleton) for part in experiment.train)
+from posetables.stages import loaded, tabulate
 
 
 def _plain(recipe: Params, *fields: str) -> dict[str, Any]:
@@ -237,7 +201,7 @@ class Artifacts:
         return Artifact(
             stage="detect",
             recipe=_plain(detector) | {"test": _plain(test)},
-            modules=("posetables.stages.detect", *_detector(detector)),
+            modules=("posetables.stages.detect", *loaded.detector(detector)),
             outputs={"boxes": place / f"{name}.json", "people": place / f"{name}.parquet"},
             manifest=place / f"{name}.manifest.json",
             inputs=inputs,
@@ -282,13 +246,7 @@ class Artifacts:
         return Artifact(
             stage="train",
             recipe=_plain(experiment, *read) | {"stage": _plain(recipe), "seed": seed} | metric,
-            modules=(
-                "posetables.stages.train",
-                *_of_stage(recipe),
-                *_of_training(experiment),
-                *_network(experiment),
-                *_of_people(experiment),
-            ),
+            modules=("posetables.stages.train", *loaded.training(experiment, recipe)),
             outputs={"weights": folder / "weights.safetensors", "history": folder / "history.csv"},
             manifest=folder / "manifest.json",
             inputs=inputs,
@@ -308,11 +266,7 @@ class Artifacts:
         return Artifact(
             stage="predict",
             recipe=_plain(experiment, *read) | {"protocol": _way(experiment.protocol(protocol))},
-            modules=(
-                "posetables.stages.predict",
-                *_of_protocol(experiment.protocol(protocol)),
-                *_network(experiment),
-            ),
+            modules=("posetables.stages.predict", *loaded.testing(experiment, experiment.protocol(protocol))),
             outputs={"predictions": predictions},
             manifest=manifest.beside(predictions),
             inputs={
@@ -332,11 +286,7 @@ class Artifacts:
             stage="calibrate",
             recipe=_plain(experiment, *read)
             | {"metric": experiment.metrics[0], "protocol": _way(experiment.protocol(protocol))},
-            modules=(
-                "posetables.stages.calibrate",
-                *_of_protocol(experiment.protocol(protocol)),
-                *_network(experiment),
-            ),
+            modules=("posetables.stages.calibrate", *loaded.testing(experiment, experiment.protocol(protocol))),
             outputs={"thresholds": thresholds},
             manifest=manifest.beside(thresholds),
             inputs={
@@ -390,7 +340,7 @@ class Artifacts:
         return Artifact(
             stage="score",
             recipe=_plain(experiment, *read),
-            modules=(f"posetables.stages.{module}", _skeleton(experiment.skeleton)),
+            modules=(f"posetables.stages.{module}", loaded.skeleton(experiment.skeleton)),
             outputs={"scores": folder / f"{protocol}.json", "hits": folder / f"{protocol}.hits.parquet"},
             manifest=folder / f"{protocol}.manifest.json",
             inputs=inputs,
@@ -428,7 +378,7 @@ class Artifacts:
         return Artifact(
             stage="measure",
             recipe=_plain(experiment, "maps_of", "input", "aspect", "network", "compute"),
-            modules=("posetables.stages.measure", *_network(experiment)),
+            modules=("posetables.stages.measure", *loaded.network(experiment)),
             outputs={"cost": cost},
             manifest=manifest.beside(cost),
         )
@@ -440,7 +390,7 @@ class Artifacts:
         if is_detected(name):
             test, detector = self.recipes.tested(name, self.scale).test, self.recipes.detector(name.rpartition("/")[2])
             recipe = _plain(detector) | {"test": _plain(test)}
-            modules = _detector(detector)
+            modules = loaded.detector(detector)
             inputs = {"people": self.annotate(test.dataset)} | self._eyes(test, detector)
         else:
             experiment = self.recipes.experiment(name, self.scale).tested_by(protocol)
@@ -450,7 +400,7 @@ class Artifacts:
                 "protocol": _way(tested),
                 "cropping": _plain(self.recipes.cropping(experiment.test.dataset, self.scale)),
             }
-            modules = (*_of_protocol(tested), *_network(experiment))
+            modules = loaded.testing(experiment, tested)
             inputs = {
                 "crops": self.crops_of(experiment.test, tested.boxes),
                 "images": self.fetch_images(experiment.test.dataset),
@@ -511,11 +461,11 @@ class Artifacts:
         tested = {name: self.recipes.tested(name, self.scale) for name in figure.experiments}
         kinds, read = DRAWN_FROM[figure.kind]
         protocol = figure.protocol if isinstance(figure, Sweep | Poses) else None
-        modules = {_skeleton(each.skeleton) for each in tested.values() if "skeleton" in read}
+        modules = {loaded.skeleton(each.skeleton) for each in tested.values() if "skeleton" in read}
         if "network" in read:
-            modules.update(*(_network(self.recipes.experiment(name, self.scale)) for name in tested))
+            modules.update(*(loaded.network(self.recipes.experiment(name, self.scale)) for name in tested))
         if "train" in read:
-            modules.update(*(_of_people(self.recipes.experiment(name, self.scale)) for name in tested))
+            modules.update(*(loaded.people(self.recipes.experiment(name, self.scale)) for name in tested))
         folder = self.root / "figures"
         return Artifact(
             stage="draw",
@@ -561,7 +511,7 @@ class Artifacts:
         """What a paper says of its numbers, tested on ours."""
         claims, known = self.recipes.claims(paper), self.known(paper)
         inputs = {source.input: self.read(source) for cell in known.values() for source in cell.sources}
-        skeletons = {_skeleton(source.skeleton) for cell in known.values() for source in cell.sources}
+        skeletons = {loaded.skeleton(source.skeleton) for cell in known.values() for source in cell.sources}
         folder = self.root / "claims"
         return Artifact(
             stage="claims",
