@@ -27,9 +27,9 @@ scratch.keep_setting()
 RECIPES = Recipes()
 ARTIFACTS = {scale: Artifacts(RECIPES, scale) for scale in SCALES}
 # Resources that any job of any scale asks for: each is a function that Snakemake calls for every job of a plan.
-ASKED = {
-    name for scale in SCALES for _, each in RECIPES.scale(scale).resources for name in launch.resources(each, 1, 1)
-}
+ASKED = sorted(
+    {name for scale in SCALES for _, each in RECIPES.scale(scale).resources for name in launch.resources(each, 1, 1)}
+)
 
 
 # The program takes the place of the shell, so that nothing stands between it and the signal that asks it to stop.
