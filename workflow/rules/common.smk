@@ -36,12 +36,15 @@ ASKED = sorted(
 shell.prefix("set -euo pipefail; exec ")
 
 
+EXPERIMENT = "[a-z]+/[a-z0-9-]+/[a-z0-9-]+"
+
+
 wildcard_constraints:
     inside="(mini/|lite/)?",
     dataset="[a-z0-9-]+",
     split="train|val|test|test-dev",
     detector="[a-z0-9-]+",
-    experiment="[a-z]+/[a-z0-9-]+/[a-z0-9-]+",
+    experiment=EXPERIMENT,
     setup="[a-z0-9-]+",
     method="[a-z0-9-]+",
     seed="[0-9]+",

@@ -32,7 +32,7 @@ rule predict_people:
     log:
         "logs/{inside}predict/{experiment}/seed{seed}/{protocol}.log",
     wildcard_constraints:
-        experiment="(?!released/)[a-z]+/[a-z0-9-]+/[a-z0-9-]+",
+        experiment=f"(?!released/){EXPERIMENT}",
     group:
         "test"
     threads: cpus_of("predict")

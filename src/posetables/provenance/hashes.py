@@ -7,14 +7,13 @@ still seen. Deleting the memory costs time, nothing else.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from posetables.provenance import memory
 from posetables.provenance.identity import digest
 
 MEMORY = Path(".posetables/hashes")
@@ -63,17 +62,10 @@ class Remembered:
     def keep(self) -> None:
         """Remember what was read; where nothing can be written, it is read again the next time."""
         if self.learnt:
-            aside = self.memory.with_suffix(f".{os.getpid()}.aside")
-            with contextlib.suppress(OSError):
-                self.memory.parent.mkdir(parents=True, exist_ok=True)
-                aside.write_text(json.dumps(self.known))
-                aside.rename(self.memory)
+            memory.keep(self.memory, self.known)
 
     def _read(self) -> dict[str, list[object]]:
-        try:
-            content = json.loads(self.memory.read_text())
-        except (OSError, ValueError):
-            return {}
+        content = memory.recall(self.memory)
         return content if isinstance(content, dict) else {}
 
 

@@ -7,14 +7,13 @@ nothing else.
 from __future__ import annotations
 
 import ast
-import contextlib
 import hashlib
-import json
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from posetables.provenance import memory
 
 MEMORY = Path(".posetables/syntax")
 """Below the root of the project, one file for every content."""
@@ -44,11 +43,11 @@ def syntax(source: bytes) -> Syntax:
     Raises:
         SyntaxError: not Python.
     """
-    memory = MEMORY / f"{hashlib.sha256(RULES + source).hexdigest()}.json"
-    known = _read(memory)
+    file = MEMORY / f"{hashlib.sha256(RULES + source).hexdigest()}.json"
+    known = _known(memory.recall(file))
     if known is None:
         known = _parse(source)
-        _write(memory, known)
+        memory.keep(file, known)
     return known
 
 
@@ -90,18 +89,10 @@ def _running(node: ast.AST) -> Iterable[ast.AST]:
         yield from _running(child)
 
 
-def _read(memory: Path) -> Syntax | None:
+def _known(content: Any) -> Syntax | None:
+    """What was remembered, if it is whole."""
     try:
-        tree, imports = json.loads(memory.read_text())
+        tree, imports = content
         return Syntax(str(tree), tuple(Import(level, module, tuple(names)) for level, module, names in imports))
-    except (OSError, ValueError, TypeError):
+    except (TypeError, ValueError):
         return None
-
-
-def _write(memory: Path, found: Syntax) -> None:
-    """Where nothing can be written, it is parsed again the next time."""
-    aside = memory.with_suffix(f".{os.getpid()}.aside")
-    with contextlib.suppress(OSError):
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(found))
-        aside.rename(memory)

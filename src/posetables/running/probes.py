@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posetables.provenance import identity
+from posetables.provenance import identity, memory
 from posetables.running import sizes
 
 if TYPE_CHECKING:
@@ -104,8 +104,5 @@ def _write(file: Path, content: Any) -> None:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
+    content = memory.recall(file)
     return content if isinstance(content, dict) else {}
